@@ -1,0 +1,152 @@
+"""Clusters: managed PostgreSQL services, and what is asked when one is created."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from poolkeeper.domain.databases import Database
+from poolkeeper.domain.errors import InvalidRequest
+from poolkeeper.domain.names import parse_cluster_name, parse_tags
+from poolkeeper.domain.pools import Pool
+from poolkeeper.domain.sizes import Size, parse_size
+from poolkeeper.domain.users import User
+
+DEFAULT_DATABASE = "defaultdb"
+DEFAULT_USER = "doadmin"
+ENGINE = "pg"
+
+REGIONS = (
+    *("ams3", "atl1", "blr1", "fra1", "lon1", "nyc1", "nyc2", "nyc3"),
+    *("ric1", "sfo2", "sfo3", "sgp1", "syd1", "tor1"),
+)
+
+
+class ClusterStatus(enum.StrEnum):
+    """What the ``/v2`` API calls a cluster's status."""
+
+    CREATING = "creating"
+    ONLINE = "online"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where a cluster listens: PostgreSQL directly, and its pooler one above."""
+
+    direct: int
+
+    @property
+    def pool(self) -> int:
+        return self.direct + 1
+
+
+@dataclass(frozen=True)
+class ClusterRequest:
+    """A cluster as it was asked for, parsed."""
+
+    name: str
+    version: str
+    size: Size
+    region: str
+    storage_size_mib: int
+    tags: tuple[str, ...] = ()
+    private_network_uuid: str | None = None
+    project_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster as it is wanted. ``generation`` grows by one with every change inside it."""
+
+    id: UUID
+    name: str
+    version: str
+    size: Size
+    region: str
+    ports: Ports
+    storage_size_mib: int
+    tags: tuple[str, ...]
+    private_network_uuid: str
+    project_id: str
+    created_at: datetime
+    generation: int
+    deleted_at: datetime | None = None
+
+    @property
+    def budget(self) -> int:
+        """Backend connections for all its pools together."""
+        return self.size.budget
+
+
+@dataclass(frozen=True)
+class Desired:
+    """Everything wanted of one cluster, read in one transaction.
+
+    A partial one must never reach the pooler: an entry that is missing from PgBouncer's
+    file is an order to cut its clients. ``superuser_password`` and ``console_password``
+    are the control plane's own and never leave the host.
+    """
+
+    cluster: Cluster
+    superuser_password: str
+    console_password: str
+    databases: tuple[Database, ...]
+    users: tuple[User, ...]
+    pools: tuple[Pool, ...]
+
+
+def parse_cluster_request(
+    *,
+    name: str,
+    engine: str,
+    version: str | None,
+    size: str,
+    region: str,
+    num_nodes: int,
+    majors: Iterable[str],
+    storage_size_mib: int | None = None,
+    tags: Iterable[str] = (),
+    private_network_uuid: str | None = None,
+    project_id: str | None = None,
+) -> ClusterRequest:
+    """The request, checked. ``majors``: the PostgreSQL majors that can be had, best first.
+
+    Raises InvalidRequest with the texts that DigitalOcean's clients know.
+    """
+    majors = list(majors)
+    parse_cluster_name(name)
+    if engine != ENGINE:
+        raise InvalidRequest("invalid engine")
+    if num_nodes != 1:
+        raise InvalidRequest(f"invalid node count: {num_nodes} asked, one node is what can be had")
+    parsed_size = parse_size(size)
+    if region not in REGIONS:
+        raise InvalidRequest(f"region '{region}' is not valid")
+    return ClusterRequest(
+        name=name,
+        version=_choose_version(version, majors),
+        size=parsed_size,
+        region=region,
+        storage_size_mib=storage_size_mib or parsed_size.storage_mib,
+        tags=parse_tags(tags),
+        private_network_uuid=private_network_uuid or None,
+        project_id=project_id or None,
+    )
+
+
+def _choose_version(version: str | None, majors: list[str]) -> str:
+    if not majors:
+        raise InvalidRequest(
+            "no PostgreSQL server is installed on this host: install the package postgresql"
+        )
+    if not version:
+        return majors[0]
+    if version not in majors:
+        raise InvalidRequest(
+            f"invalid cluster engine version: {version!r} is not installed on this host,"
+            f" which has {', '.join(majors)}"
+        )
+    return version

@@ -1,0 +1,131 @@
+"""Every error Poolkeeper raises on purpose.
+
+::
+
+    PoolkeeperError                      one line: what happened, what it means, what to do
+    ├── InvalidRequest          422      the caller asked for something that cannot be
+    │   ├── InvalidField                 … because of one field, which it names
+    │   ├── NameTaken                    … because the name is in use
+    │   ├── StillInUse                   … because pools use what was to be deleted
+    │   ├── BudgetExceeded               … because the backend connections do not suffice
+    │   └── Refused                      … PostgreSQL or PgBouncer would not have it
+    ├── NotFound                404
+    ├── Unauthenticated         401
+    ├── Forbidden               403
+    ├── NotReady                412      try again when the cluster is online
+    ├── Unavailable             503      nothing was applied; try again
+    └── EngineError                      inside the engine; the reconciler turns it into a reason
+        ├── ProcessFailed                a server would not start or stop
+        ├── ReloadRefused                PgBouncer kept its old configuration
+        └── ConsoleUnreachable           PgBouncer's console does not answer
+
+The numbers are HTTP's; only ``api.problems`` uses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class PoolkeeperError(Exception):
+    """Something went wrong that a person can act on; ``str()`` is the whole message."""
+
+
+class InvalidRequest(PoolkeeperError):
+    """The request cannot be met as it stands; nothing was applied."""
+
+
+class InvalidField(InvalidRequest):
+    """One field of a request is wrong."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class NameTaken(InvalidRequest):
+    """The name is in use. The text for pools is DigitalOcean's: clients look for it."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"{kind} name is not available")
+        self.kind = kind
+
+
+class StillInUse(InvalidRequest):
+    """A database or user cannot go while pools use it."""
+
+    def __init__(self, kind: str, name: str, pools: list[str]) -> None:
+        listed = ", ".join(pools)
+        super().__init__(
+            f"{kind} {name!r} is used by {_count(len(pools), 'pool')}: {listed}; "
+            f"delete or change {'it' if len(pools) == 1 else 'them'} first"
+        )
+        self.pools = pools
+
+
+class BudgetExceeded(InvalidRequest):
+    """The pools of a cluster would hold more backend connections than it has to give."""
+
+    def __init__(self, asked: int, total: int, held: Mapping[str, int]) -> None:
+        left = max(total - sum(held.values()), 0)
+        holders = ", ".join(f"{name} {size}" for name, size in sorted(held.items()))
+        super().__init__(
+            f"size: asked for {asked}, {left} left of {total} backend connections"
+            + (f" (held: {holders})" if held else "")
+        )
+        self.asked = asked
+        self.left = left
+        self.total = total
+        self.held = dict(held)
+
+
+class Refused(InvalidRequest):
+    """PostgreSQL or PgBouncer refused the change; it was taken back."""
+
+
+class NotFound(PoolkeeperError):
+    """No such thing. The texts are DigitalOcean's: ``cluster not found``, ``not found``."""
+
+
+class Unauthenticated(PoolkeeperError):
+    """No token, or none that is valid."""
+
+    def __init__(self) -> None:
+        super().__init__("Unable to authenticate you.")
+
+
+class Forbidden(PoolkeeperError):
+    """The token lacks a scope."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"this token lacks the scope {scope!r}")
+        self.scope = scope
+
+
+class NotReady(PoolkeeperError):
+    """The cluster is not online yet; the same request will succeed once it is."""
+
+
+class Unavailable(PoolkeeperError):
+    """The change could not be put in force in time and was taken back; try again."""
+
+
+class EngineError(PoolkeeperError):
+    """A server, a process or a file did not do as it was told."""
+
+
+class ProcessFailed(EngineError):
+    """A server process did not start, or did not stop, and its log says why."""
+
+
+class ReloadRefused(EngineError):
+    """PgBouncer refused the new configuration and runs on with the last good one."""
+
+
+class ConsoleUnreachable(EngineError):
+    """PgBouncer's admin console does not answer on its socket."""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,53 @@
+"""What happened, to be read by people: the audit trail."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+
+class EventKind(enum.StrEnum):
+    """``noun_verb``, DigitalOcean's way of naming them."""
+
+    CLUSTER_CREATE = "cluster_create"
+    CLUSTER_ONLINE = "cluster_online"
+    CLUSTER_DELETE = "cluster_delete"
+    CLUSTER_REMOVED = "cluster_removed"
+    DATABASE_CREATE = "database_create"
+    DATABASE_DELETE = "database_delete"
+    USER_CREATE = "user_create"
+    USER_DELETE = "user_delete"
+    USER_UPDATE = "user_update"
+    USER_RESET_AUTH = "user_reset_auth"
+    POOL_CREATE = "pool_create"
+    POOL_UPDATE = "pool_update"
+    POOL_DELETE = "pool_delete"
+    POOL_REMOVED = "pool_removed"
+    CHANGE_WITHDRAWN = "change_withdrawn"
+    SERVER_STARTED = "server_started"
+    TOKEN_CREATE = "token_create"
+    TOKEN_DELETE = "token_delete"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One entry. ``actor`` is a token's name, or ``reconciler``; ``detail`` has no secrets."""
+
+    kind: EventKind
+    actor: str
+    subject: str
+    cluster_id: UUID | None = None
+    detail: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RecordedEvent:
+    """An entry as it stands in the store."""
+
+    id: int
+    at: datetime
+    event: Event
+    cluster_name: str | None

@@ -1,0 +1,113 @@
+"""What a change of a pool means for those who use it, said before it is made.
+
+How each change reaches clients was found by running PgBouncer: docs/pools.md has the table.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from poolkeeper.domain.pools import PoolFacts, PoolShape
+
+
+class Effect(enum.StrEnum):
+    """When a change reaches clients that are connected; none of them disconnects anybody."""
+
+    LIVE = "live"
+    NEXT_TRANSACTION = "next-transaction"
+    NEW_CONNECTIONS = "new-connections"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field that changes, as text, and how it reaches those who are connected."""
+
+    field: str
+    before: str
+    after: str
+    effect: Effect
+    detail: str
+
+
+@dataclass(frozen=True)
+class BudgetLine:
+    """How a size fits the budget; ``left`` is what remains after the change."""
+
+    total: int
+    held_by_others: int
+    asked: int
+
+    @property
+    def left(self) -> int:
+        return self.total - self.held_by_others - self.asked
+
+
+@dataclass(frozen=True)
+class PoolPlan:
+    """All changes of one update. ``disconnects`` is always 0: only DELETE cuts."""
+
+    changes: tuple[Change, ...]
+    budget: BudgetLine
+    disconnects: int = 0
+
+
+def plan_change(before: PoolShape, after: PoolShape, facts: PoolFacts) -> PoolPlan:
+    """Compare two shapes of a pool. The new one must have been admitted."""
+    changes = [
+        change
+        for change in (
+            _plan_size(before, after),
+            _plan_mode(before, after),
+            _plan_db(before, after),
+            _plan_user(before, after),
+        )
+        if change is not None
+    ]
+    budget = BudgetLine(facts.budget, sum(facts.held.values()), after.size)
+    return PoolPlan(tuple(changes), budget)
+
+
+def _plan_size(before: PoolShape, after: PoolShape) -> Change | None:
+    if before.size == after.size:
+        return None
+    if after.size > before.size:
+        detail = "backends are opened as clients need them"
+    else:
+        detail = (
+            "backends above the new size close as soon as their transaction ends"
+            " (in session mode: as their client leaves)"
+        )
+    return Change("size", str(before.size), str(after.size), Effect.LIVE, detail)
+
+
+def _plan_mode(before: PoolShape, after: PoolShape) -> Change | None:
+    if before.mode == after.mode:
+        return None
+    detail = "a client that holds a backend keeps it until it next lets it go"
+    return Change("mode", before.mode, after.mode, Effect.NEXT_TRANSACTION, detail)
+
+
+def _plan_db(before: PoolShape, after: PoolShape) -> Change | None:
+    if before.db == after.db:
+        return None
+    detail = (
+        "a running transaction ends on the old database; the next one of every connected"
+        " client runs on the new one"
+    )
+    return Change("db", before.db, after.db, Effect.NEXT_TRANSACTION, detail)
+
+
+def _plan_user(before: PoolShape, after: PoolShape) -> Change | None:
+    if before.user == after.user:
+        return None
+    detail = "clients that are connected stay as they are; new logins must be the new user"
+    if after.user is None:
+        detail = "clients that are connected stay as they are; any user may log in from now on"
+    return Change(
+        "user",
+        before.user or "(as the connecting user)",
+        after.user or "(as the connecting user)",
+        Effect.NEW_CONNECTIONS,
+        detail,
+    )

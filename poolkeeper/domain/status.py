@@ -1,0 +1,91 @@
+"""What the reconciler last saw and did: written by it alone, read by everyone."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from poolkeeper.domain.clusters import ClusterStatus
+
+
+class Phase(enum.StrEnum):
+    """Where a cluster or pool stands; every phase but ACTIVE comes with a reason."""
+
+    CREATING = "creating"
+    ACTIVE = "active"
+    APPLYING = "applying"
+    DRAINING = "draining"
+    WAITING = "waiting"
+    PARKED = "parked"
+    FAILED = "failed"
+    DELETING = "deleting"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """A cluster's standing.
+
+    ``applied_generation`` is the newest generation that is wholly in force.
+    ``failed_generation`` with ``reason`` is one that could not be put in force.
+    ``was_online`` says that creation came to its end once.
+    """
+
+    cluster_id: UUID
+    phase: Phase
+    reason: str
+    since: datetime
+    step: str = ""
+    applied_generation: int = 0
+    failed_generation: int = 0
+    was_online: bool = False
+
+    @property
+    def status(self) -> ClusterStatus:
+        """The word of the ``/v2`` API."""
+        return ClusterStatus.ONLINE if self.was_online else ClusterStatus.CREATING
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a change of one subject, such as ``pool:web``, is not in force."""
+
+    generation: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class PoolState:
+    """A pool's standing. ``held``: the most backend connections it may have open now."""
+
+    pool_id: int
+    phase: Phase
+    reason: str
+    since: datetime
+    applied_generation: int
+    held: int
+
+
+@dataclass(frozen=True)
+class PoolLoad:
+    """What PgBouncer shows of a pool at one moment; counts of connections."""
+
+    clients_active: int
+    clients_waiting: int
+    backends_active: int
+    backends_idle: int
+    maxwait_seconds: float
+
+
+@dataclass(frozen=True)
+class ServerProcess:
+    """A server process of a cluster, as observed."""
+
+    kind: str
+    index: int
+    pid: int
+    version: str
+    port: int
+    started_at: datetime
