@@ -1,0 +1,1 @@
+"""What is wanted and what was seen, kept safely. The only code that knows SQL."""

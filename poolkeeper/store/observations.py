@@ -1,0 +1,46 @@
+"""What was last seen of each cluster's servers. In memory: after a restart, look again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from types import MappingProxyType
+from uuid import UUID
+
+from poolkeeper.domain.status import PoolLoad, ServerProcess
+
+
+class Observations:
+    """The newest observation of each cluster, from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._processes: dict[UUID, tuple[ServerProcess, ...]] = {}
+        self._loads: dict[UUID, Mapping[str, PoolLoad]] = {}
+
+    def put_processes(self, cluster_id: UUID, processes: tuple[ServerProcess, ...]) -> None:
+        """Replace what is known of a cluster's processes."""
+        with self._lock:
+            self._processes[cluster_id] = processes
+
+    def processes(self, cluster_id: UUID) -> tuple[ServerProcess, ...]:
+        """A cluster's processes; none if nothing was seen."""
+        with self._lock:
+            return self._processes.get(cluster_id, ())
+
+    def put_loads(self, cluster_id: UUID, loads: Mapping[str, PoolLoad]) -> None:
+        """Replace what is known of the load of a cluster's pools, by name."""
+        copy = MappingProxyType(dict(loads))
+        with self._lock:
+            self._loads[cluster_id] = copy
+
+    def loads(self, cluster_id: UUID) -> Mapping[str, PoolLoad]:
+        """The load of a cluster's pools, by name; empty if nothing was seen."""
+        with self._lock:
+            return self._loads.get(cluster_id, MappingProxyType({}))
+
+    def forget(self, cluster_id: UUID) -> None:
+        """A cluster is no more."""
+        with self._lock:
+            self._processes.pop(cluster_id, None)
+            self._loads.pop(cluster_id, None)

@@ -1,0 +1,68 @@
+"""Which revision of the schema a store has, and how it gets another.
+
+Alembic is loaded only when there is something to do: a start on a store that is at
+``HEAD`` costs one query.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, text
+
+from poolkeeper.domain.errors import PoolkeeperError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+HEAD = "0001"
+"""The revision that this code works with: the newest in ``migrations/versions``."""
+
+
+def read_revision(connection: Connection) -> str | None:
+    """The store's revision; None for an empty database."""
+    if not connection.dialect.has_table(connection, "alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def upgrade(connection: Connection) -> None:
+    """Bring the store to HEAD, all or nothing within the connection's transaction.
+
+    Raises PoolkeeperError, having changed nothing, if a newer Poolkeeper has been here.
+    """
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
+    config = configure(connection)
+    revision = read_revision(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise PoolkeeperError(
+            f"the store has schema {revision}, this Poolkeeper knows {HEAD} and older:"
+            " run the newer Poolkeeper again, or restore a backup from before its first start"
+        )
+    command.upgrade(config, "head")
+    if connection.dialect.name == "sqlite":
+        _check_references(connection)
+
+
+def configure(connection: Connection) -> Config:
+    """Alembic, set up for a connection, whose transaction it leaves to the caller to end."""
+    from alembic.config import Config
+
+    config = Config(stdout=io.StringIO())
+    config.set_main_option("script_location", "poolkeeper.store:migrations")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _check_references(connection: Connection) -> None:
+    """Foreign keys are off while SQLite's tables change, so look at them all afterwards."""
+    broken = connection.execute(text("PRAGMA foreign_key_check")).fetchall()
+    if broken:
+        raise PoolkeeperError(
+            f"the store cannot be brought to schema {HEAD}: {len(broken)} rows would refer to"
+            f" nothing, first {broken[0][0]!r} → {broken[0][2]!r}; nothing was changed"
+        )

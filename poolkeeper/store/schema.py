@@ -1,0 +1,204 @@
+"""The tables: one schema for SQLite and PostgreSQL.
+
+Usecases write what is *wanted* (clusters, databases, users, pools, tokens), the reconciler
+writes what *is* (cluster_states, pool_states, failures); no column has two writers.
+``sqlite_autoincrement``: a row's number is never given to another row later.
+A change here needs a revision: see ``poolkeeper.store.migrations``.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+
+from poolkeeper.store.timestamps import Timestamp
+
+METADATA = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _belong_to_cluster(*, primary_key: bool = False) -> Column[object]:
+    """What belongs to a cluster goes with it."""
+    parent = ForeignKey("clusters.id", ondelete="CASCADE")
+    return Column("cluster_id", Uuid(), parent, primary_key=primary_key, nullable=False)
+
+
+clusters = Table(
+    "clusters",
+    METADATA,
+    Column("id", Uuid(), primary_key=True),
+    Column("name", Text(), nullable=False),
+    Column("version", Text(), nullable=False),
+    Column("size", Text(), nullable=False),
+    Column("region", Text(), nullable=False),
+    Column("direct_port", Integer(), nullable=False),
+    Column("storage_size_mib", Integer(), nullable=False),
+    Column("tags", JSON(), nullable=False),
+    Column("private_network_uuid", Text(), nullable=False),
+    Column("project_id", Text(), nullable=False),
+    Column("superuser_password", Text(), nullable=False),
+    Column("console_password", Text(), nullable=False),
+    Column("created_at", Timestamp(), nullable=False),
+    Column("generation", Integer(), nullable=False),
+    Column("deleted_at", Timestamp()),
+    UniqueConstraint("direct_port"),
+)
+
+live_cluster_names = Index(
+    "uq_clusters_live_name",
+    clusters.c.name,
+    unique=True,
+    sqlite_where=clusters.c.deleted_at.is_(None),
+    postgresql_where=clusters.c.deleted_at.is_(None),
+)
+
+databases = Table(
+    "databases",
+    METADATA,
+    Column("id", Integer(), primary_key=True),
+    _belong_to_cluster(),
+    Column("name", Text(), nullable=False),
+    Column("generation", Integer(), nullable=False),
+    Column("deleted", Boolean(), nullable=False),
+    UniqueConstraint("cluster_id", "name"),
+    sqlite_autoincrement=True,
+)
+
+users = Table(
+    "users",
+    METADATA,
+    Column("id", Integer(), primary_key=True),
+    _belong_to_cluster(),
+    Column("name", Text(), nullable=False),
+    Column("role", Text(), nullable=False),
+    Column("password", Text(), nullable=False),
+    Column("verifier", Text(), nullable=False),
+    Column("generation", Integer(), nullable=False),
+    Column("allow_replication", Boolean(), nullable=False),
+    Column("deleted", Boolean(), nullable=False),
+    UniqueConstraint("cluster_id", "name"),
+    sqlite_autoincrement=True,
+)
+
+pools = Table(
+    "pools",
+    METADATA,
+    Column("id", Integer(), primary_key=True),
+    _belong_to_cluster(),
+    Column("name", Text(), nullable=False),
+    Column("db", Text(), nullable=False),
+    Column("user_name", Text()),
+    Column("mode", Text(), nullable=False),
+    Column("size", Integer(), nullable=False),
+    Column("generation", Integer(), nullable=False),
+    Column("created_at", Timestamp(), nullable=False),
+    Column("deleted_at", Timestamp()),
+    CheckConstraint("size > 0", name="size_positive"),
+    Index(None, "cluster_id", "name"),
+    sqlite_autoincrement=True,
+)
+
+live_pool_names = Index(
+    "uq_pools_live_name",
+    pools.c.cluster_id,
+    pools.c.name,
+    unique=True,
+    sqlite_where=pools.c.deleted_at.is_(None),
+    postgresql_where=pools.c.deleted_at.is_(None),
+)
+
+cluster_states = Table(
+    "cluster_states",
+    METADATA,
+    _belong_to_cluster(primary_key=True),
+    Column("phase", Text(), nullable=False),
+    Column("reason", Text(), nullable=False),
+    Column("since", Timestamp(), nullable=False),
+    Column("step", Text(), nullable=False),
+    Column("applied_generation", Integer(), nullable=False),
+    Column("failed_generation", Integer(), nullable=False),
+    Column("was_online", Boolean(), nullable=False),
+)
+
+pool_states = Table(
+    "pool_states",
+    METADATA,
+    Column(
+        "pool_id",
+        Integer(),
+        ForeignKey("pools.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("phase", Text(), nullable=False),
+    Column("reason", Text(), nullable=False),
+    Column("since", Timestamp(), nullable=False),
+    Column("applied_generation", Integer(), nullable=False),
+    Column("held", Integer(), nullable=False),
+)
+
+failures = Table(
+    "failures",
+    METADATA,
+    _belong_to_cluster(primary_key=True),
+    Column("subject", Text(), primary_key=True),
+    Column("generation", Integer(), nullable=False),
+    Column("reason", Text(), nullable=False),
+)
+
+# No foreign key: the audit trail outlives what it tells of.
+events = Table(
+    "events",
+    METADATA,
+    Column("id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True),
+    Column("at", Timestamp(), nullable=False),
+    Column("kind", Text(), nullable=False),
+    Column("actor", Text(), nullable=False),
+    Column("subject", Text(), nullable=False),
+    Column("cluster_id", Uuid()),
+    Column("cluster_name", Text()),
+    Column("detail", JSON(), nullable=False),
+    Index(None, "cluster_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+tokens = Table(
+    "tokens",
+    METADATA,
+    Column("id", Text(), primary_key=True),
+    Column("name", Text(), nullable=False),
+    Column("scopes", JSON(), nullable=False),
+    Column("value_hash", Text(), nullable=False),
+    Column("created_at", Timestamp(), nullable=False),
+    Column("expires_at", Timestamp()),
+    Column("last_used_at", Timestamp()),
+    UniqueConstraint("value_hash"),
+)
+
+# One row: a known text, sealed, by which a wrong key is found at start, not at first use.
+key_checks = Table(
+    "key_checks",
+    METADATA,
+    Column("id", Integer(), primary_key=True, autoincrement=False),
+    Column("sealed", Text(), nullable=False),
+)

@@ -1,0 +1,171 @@
+"""Stores to test with: SQLite files, and databases of a real PostgreSQL started for the session."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from locations import Location, PostgresServer
+
+from poolkeeper.domain.clusters import Cluster, ClusterRequest, Ports
+from poolkeeper.domain.pools import PoolMode, PoolShape
+from poolkeeper.domain.sizes import parse_size
+from poolkeeper.domain.users import Role, User
+from poolkeeper.store.clusters import insert_cluster
+from poolkeeper.store.database import Store, Transaction
+from poolkeeper.store.schema import METADATA
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None, key=_major)
+    if programs is None:
+        pytest.skip("no PostgreSQL server in /usr/lib/postgresql")
+    account = _choose_account()
+    directory = Path(tempfile.mkdtemp(prefix="poolkeeper-store-", dir="/tmp"))
+    shutil.chown(directory, account)
+    data, log = directory / "data", directory / "log"
+
+    def run(program: str, *arguments: str) -> None:
+        user = account if os.geteuid() == 0 else None
+        command = [str(programs / program), "-D", str(data), *arguments]
+        try:
+            subprocess.run(command, user=user, cwd="/", check=True, capture_output=True, timeout=60)
+        except subprocess.CalledProcessError as error:
+            tail = log.read_text() if log.exists() else ""
+            pytest.fail(f"{program}: {error.stdout.decode()}{error.stderr.decode()}{tail}")
+
+    try:
+        run("initdb", "--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8")
+        options = f"-k {directory} -c listen_addresses= -c fsync=off -c max_connections=100"
+        # Its output goes to a file: else the pipe stays open as long as the server runs.
+        run("pg_ctl", "start", "--wait", "--log", str(log), "--options", options)
+        yield PostgresServer(directory)
+    finally:
+        if (data / "postmaster.pid").exists():
+            run("pg_ctl", "stop", "--mode=immediate", "--wait")
+        shutil.rmtree(directory)
+
+
+def _major(programs: Path) -> float:
+    return float(programs.parent.name)
+
+
+def _choose_account() -> str:
+    """PostgreSQL does not run as root."""
+    if os.geteuid() != 0:
+        return getpass.getuser()
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "poolkeeper" if "poolkeeper" in names else "postgres"
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store at head; a copy of it is faster than a new one."""
+    location = Location(None, tmp_path_factory.mktemp("template"))
+    location.open().close()
+    return location.state_dir / "poolkeeper.db"
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store at head; emptying it is faster than making a new one."""
+    name = postgres.create_database()
+    Location(postgres.url(name), tmp_path_factory.mktemp("unused")).open().close()
+    return name
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
+    """A store at head, nothing in it."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path)
+        return Location(None, tmp_path)
+    server: PostgresServer = request.getfixturevalue("postgres")
+    database: str = request.getfixturevalue("postgres_database")
+    tables = ", ".join(METADATA.tables.keys() - {"key_checks"})
+    server.execute(f"TRUNCATE {tables} RESTART IDENTITY", database)
+    return Location(server.url(database), tmp_path)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_location(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
+    """Where no store has been yet."""
+    if request.param == "sqlite":
+        return Location(None, tmp_path)
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return Location(server.url(server.create_database()), tmp_path)
+
+
+@pytest.fixture
+def store(location: Location) -> Iterator[Store]:
+    store = location.open()
+    yield store
+    store.close()
+
+
+AddCluster = Callable[..., Cluster]
+
+
+@pytest.fixture
+def add_cluster() -> AddCluster:
+    """Adds a cluster to a transaction; the details do not matter to who calls it."""
+    ports = count(25060, 2)
+
+    def add(tx: Transaction, name: str = "main", *, tags: tuple[str, ...] = ()) -> Cluster:
+        request = ClusterRequest(
+            name, "17", parse_size("db-s-1vcpu-1gb"), "nyc1", storage_size_mib=10240, tags=tags
+        )
+        return insert_cluster(
+            tx,
+            uuid4(),
+            request,
+            ports=Ports(next(ports)),
+            superuser_password="superuser's",
+            console_password="console's",
+            private_network_uuid=str(UUID(int=7)),
+            project_id=str(UUID(int=8)),
+        )
+
+    return add
+
+
+@pytest.fixture
+def shape() -> PoolShape:
+    return PoolShape("defaultdb", "doadmin", PoolMode.TRANSACTION, 10)
+
+
+@pytest.fixture
+def user() -> User:
+    return User("app", Role.NORMAL, "pass wörd", "SCRAM-SHA-256$…", generation=1)
+
+
+@pytest.fixture
+def race() -> Callable[[Callable[[int], object]], list[object]]:
+    """Runs something in 20 threads at the same moment; returns results and exceptions."""
+
+    def run(action: Callable[[int], object]) -> list[object]:
+        start = threading.Barrier(20)
+
+        def attempt(number: int) -> object:
+            start.wait(timeout=10)
+            try:
+                return action(number)
+            except Exception as error:
+                return error
+
+        with ThreadPoolExecutor(20) as threads:
+            return list(threads.map(attempt, range(20)))
+
+    return run
