@@ -1,0 +1,1 @@
+"""PgBouncer: its files, its console, its processes."""

@@ -1,0 +1,90 @@
+"""One PgBouncer process of a cluster: started detached, adopted, stopped."""
+
+from __future__ import annotations
+
+import signal
+
+from poolkeeper.domain.errors import ProcessFailed
+from poolkeeper.engine.files import make_directory, read_tail
+from poolkeeper.engine.layout import ClusterPaths
+from poolkeeper.engine.pgbouncer.binary import Binary
+from poolkeeper.engine.processes import (
+    Processes,
+    ProcessFacts,
+    find_process,
+    observe_process,
+    search_process,
+    signal_process,
+    wait_gone,
+)
+
+_PROGRAM = "pgbouncer"
+_STOP_TIMEOUT = 5.0
+
+
+def find_pooler(paths: ClusterPaths, index: int = 1) -> ProcessFacts | None:
+    """The living process, by its pid file and its arguments."""
+    return find_process(_read_pid(paths, index), _marker(paths, index), program=_PROGRAM)
+
+
+def start_pooler(
+    paths: ClusterPaths, binary: Binary, processes: Processes, *, nofile: int, index: int = 1
+) -> ProcessFacts:
+    """Start it; its files must be there. Does not wait until it answers. Raises ProcessFailed.
+
+    A process that lost its pid file would share the port unseen (``so_reuseport``), so one
+    is looked for before.
+    """
+    stray = search_process(_marker(paths, index), program=_PROGRAM)
+    if stray is not None:
+        _stop(stray)
+    make_directory(paths.pooler_run(index), processes.account, 0o700)
+    (paths.pooler_run(index) / "pgbouncer.pid").unlink(missing_ok=True)
+    marker = _marker(paths, index)
+    pid = processes.spawn(
+        [str(binary.path), "-q", marker],
+        log=paths.log / f"pooler-{index}.log",
+        marker=marker,
+        nofile=nofile,
+    )
+    started = observe_process(pid)
+    if started is None:
+        raise ProcessFailed(f"PgBouncer ended at once: {read_pooler_log(paths, index=index)}")
+    return started
+
+
+def stop_pooler(paths: ClusterPaths, index: int = 1) -> bool:
+    """Stop it at once, cutting its clients; False if it was not there."""
+    facts = find_pooler(paths, index) or search_process(_marker(paths, index), program=_PROGRAM)
+    if facts is None:
+        return False
+    _stop(facts)
+    return True
+
+
+def read_pooler_log(paths: ClusterPaths, lines: int = 5, index: int = 1) -> str:
+    """The last lines of its log that tell of trouble, to be a reason."""
+    found = read_tail(paths.log / f"pooler-{index}.log", 50)
+    marked = ("FATAL", "ERROR", "WARNING", "rror while loading")
+    telling = [line for line in found if any(mark in line for mark in marked)]
+    return " · ".join((telling or found)[-lines:])
+
+
+def _stop(facts: ProcessFacts) -> None:
+    # SIGQUIT is PgBouncer's immediate shutdown; SIGTERM would wait for all clients.
+    for signum in (signal.SIGQUIT, signal.SIGKILL):
+        signal_process(facts, signum)
+        if wait_gone(facts, _STOP_TIMEOUT):
+            return
+    raise ProcessFailed(f"PgBouncer (pid {facts.pid}) does not end even when killed")
+
+
+def _read_pid(paths: ClusterPaths, index: int) -> int | None:
+    try:
+        return int((paths.pooler_run(index) / "pgbouncer.pid").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _marker(paths: ClusterPaths, index: int) -> str:
+    return str(paths.pooler / f"pgbouncer-{index}.ini")

@@ -1,0 +1,150 @@
+"""The text of PgBouncer's files, from what is wanted. Pure, ordered, compared as a whole.
+
+Source of the rules: PgBouncer's config.md, and what was found by running it
+(docs/decisions). Two of them shape everything here:
+
+- An entry that is missing from ``[databases]`` is an order to cut its clients, so only a
+  whole ``Desired`` is ever rendered.
+- No entry has ``user=``: a forced user cannot be taken back without a restart. Who may log
+  in to a pool is said in the HBA file, and ``max_db_connections`` caps all its users.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import hmac
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from poolkeeper.domain.entries import Entry
+from poolkeeper.domain.names import CONSOLE_DATABASE, SUPERUSER
+from poolkeeper.domain.scram import SALT_BYTES, make_verifier
+from poolkeeper.domain.users import User
+from poolkeeper.engine.layout import ClusterPaths
+
+CONSOLE_USER = SUPERUSER
+
+_HEADER = "Written by Poolkeeper and overwritten at every change; use its API instead."
+
+
+@dataclass(frozen=True)
+class PoolerSettings:
+    """What of the host and of the settings goes into the files."""
+
+    listen: str
+    listen_port: int
+    postgres_port: int
+    max_client_conn: int
+    query_wait_timeout: int
+
+
+def render_main(
+    paths: ClusterPaths, settings: PoolerSettings, entries: Iterable[Entry], index: int = 1
+) -> str:
+    """``pgbouncer.ini`` of one process of the group."""
+    lines = [f"; {_HEADER}", "", "[databases]"]
+    lines += [_render_entry(paths, settings, entry) for entry in _sorted(entries)]
+    lines += ["", "[peers]", f"{index} = host={_quote(str(paths.pooler_run(index)))}"]
+    lines += ["", "[pgbouncer]"]
+    values = _process_values(paths, settings, index) | _DEFAULTS
+    lines += [f"{key} = {values[key]}" for key in sorted(values)]
+    return "\n".join(lines) + "\n"
+
+
+def render_users(users: Iterable[User], console_password: str) -> str:
+    """``userlist.txt``: SCRAM secrets only; no password ever stands in a file."""
+    secrets = {user.name: user.verifier for user in users}
+    secrets[CONSOLE_USER] = _console_verifier(console_password)
+    return "".join(f"{_double(name)} {_double(secrets[name])}\n" for name in sorted(secrets))
+
+
+def render_hba(entries: Iterable[Entry]) -> str:
+    """``pgbouncer_hba.conf``: who may log in to which pool; the first line that fits decides.
+
+    Names are quoted, so that no pool or user can be taken for a keyword such as ``all``.
+    """
+    lines = [f"# {_HEADER}", "# TYPE DATABASE USER ADDRESS METHOD"]
+    lines.append(f"local {_double(CONSOLE_DATABASE)} {_double(CONSOLE_USER)} scram-sha-256")
+    for entry in _sorted(entries):
+        if entry.accepts_logins:
+            lines += _render_rules(entry)
+    return "\n".join(lines) + "\n"
+
+
+def _render_entry(paths: ClusterPaths, settings: PoolerSettings, entry: Entry) -> str:
+    return (
+        f"{entry.name} = host={_quote(str(paths.run))} port={settings.postgres_port}"
+        f" dbname={_quote(entry.db)} pool_mode={entry.mode.value}"
+        f" pool_size={entry.size} max_db_connections={entry.size}"
+    )
+
+
+def _render_rules(entry: Entry) -> list[str]:
+    user = "all" if entry.user is None else _double(entry.user)
+    name = _double(entry.name)
+    return [
+        f"local {name} {user} scram-sha-256",
+        f"hostssl {name} {user} 0.0.0.0/0 scram-sha-256",
+        f"hostssl {name} {user} ::/0 scram-sha-256",
+    ]
+
+
+_DEFAULTS: dict[str, object] = {
+    "admin_users": CONSOLE_USER,
+    "auth_type": "hba",
+    "client_tls_protocols": "secure",
+    "client_tls_sslmode": "require",
+    # JDBC sends it at every login; PostgreSQL has ignored it since version 12.
+    "ignore_startup_parameters": "extra_float_digits",
+    "listen_backlog": 1024,
+    "log_connections": 0,
+    "log_disconnections": 0,
+    "log_stats": 0,
+    "max_prepared_statements": 200,
+    # The default of 15 s turns half a second of PostgreSQL's restart into an outage of 15.
+    "server_login_retry": 1,
+    "server_tls_sslmode": "disable",
+    "so_reuseport": 1,
+    "unix_socket_mode": "0700",
+}
+
+
+def _process_values(paths: ClusterPaths, settings: PoolerSettings, index: int) -> dict[str, object]:
+    return {
+        "auth_file": paths.pooler / "userlist.txt",
+        "auth_hba_file": paths.pooler / "pgbouncer_hba.conf",
+        # Unset, the system's bundle is parsed at every RELOAD, and all clients wait for it.
+        "client_tls_ca_file": paths.ca,
+        "client_tls_cert_file": paths.certificate,
+        "client_tls_key_file": paths.key,
+        "listen_addr": settings.listen,
+        "listen_port": settings.listen_port,
+        "logfile": paths.log / f"pooler-{index}.log",
+        "max_client_conn": settings.max_client_conn,
+        "peer_id": index,
+        "pidfile": paths.pooler_run(index) / "pgbouncer.pid",
+        "query_wait_timeout": settings.query_wait_timeout,
+        "unix_socket_dir": paths.pooler_run(index),
+    }
+
+
+def _sorted(entries: Iterable[Entry]) -> Sequence[Entry]:
+    return sorted(entries, key=lambda entry: entry.name)
+
+
+def _quote(text: str) -> str:
+    """A value of a connect string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _double(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+@functools.lru_cache(maxsize=4096)
+def _console_verifier(password: str) -> str:
+    # The salt must not change from one rendering to the next. Anyone may see a salt; this
+    # one gives nothing away, since the password it is made from is 143 bits of chance.
+    salt = hmac.digest(password.encode(), b"console salt", hashlib.sha256)[:SALT_BYTES]
+    return make_verifier(password, salt)

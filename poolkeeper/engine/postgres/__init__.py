@@ -1,0 +1,1 @@
+"""PostgreSQL: its programs, its files, its process, its roles and databases."""

@@ -1,0 +1,103 @@
+"""Backends: who holds how many, and how to end some for certain.
+
+psycopg's errors pass through.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import LiteralString
+
+from psycopg.rows import class_row
+
+from poolkeeper.domain.errors import EngineError
+from poolkeeper.domain.names import SUPERUSER
+from poolkeeper.engine.postgres.connections import Connection
+
+_TIMEOUT = 5.0
+_POLL = 0.01
+
+_COUNT = """
+SELECT datname AS database, usename AS "user", client_addr IS NULL AS via_socket,
+       count(*) AS backends
+  FROM pg_catalog.pg_stat_activity
+ WHERE backend_type = 'client backend'
+ GROUP BY 1, 2, 3
+ ORDER BY 1, 2, 3
+"""
+
+_POOL_BACKENDS = """
+SELECT pid, backend_start FROM pg_catalog.pg_stat_activity
+ WHERE backend_type = 'client backend' AND client_addr IS NULL AND usename <> %(name)s
+"""
+_USER_SESSIONS = """
+SELECT pid, backend_start FROM pg_catalog.pg_stat_activity
+ WHERE usename = %(name)s AND backend_type IN ('client backend', 'walsender')
+"""
+_DATABASE_SESSIONS = """
+SELECT pid, backend_start FROM pg_catalog.pg_stat_activity
+ WHERE datname = %(name)s AND backend_type IN ('client backend', 'walsender')
+   AND pid <> pg_catalog.pg_backend_pid()
+"""
+
+
+@dataclass(frozen=True)
+class BackendCount:
+    """How many backends a user has in a database; ``via_socket``: PgBouncer's and our own."""
+
+    database: str
+    user: str
+    via_socket: bool
+    backends: int
+
+
+def count_backends(connection: Connection) -> list[BackendCount]:
+    """Client connections that PostgreSQL holds now, ours included."""
+    with connection.cursor(row_factory=class_row(BackendCount)) as cursor:
+        return cursor.execute(_COUNT).fetchall()
+
+
+def terminate_pool_backends(connection: Connection, pids: Collection[int] | None = None) -> int:
+    """End backends that came over the Unix socket, but the superuser's; return how many.
+
+    All of them, or those of ``pids``. For a pooler that is dead: what it left behind would
+    still count against the budget when its successor opens its own. Returns when they are
+    gone; raises EngineError if one stays.
+    """
+    return _end(connection, _POOL_BACKENDS, SUPERUSER, pids)
+
+
+def end_user_sessions(connection: Connection, name: str) -> int:
+    """End all sessions of a user; as terminate_pool_backends."""
+    return _end(connection, _USER_SESSIONS, name)
+
+
+def end_database_sessions(connection: Connection, name: str) -> int:
+    """End all sessions in a database, but this one; as terminate_pool_backends."""
+    return _end(connection, _DATABASE_SESSIONS, name)
+
+
+def _end(
+    connection: Connection, query: LiteralString, name: str, pids: Collection[int] | None = None
+) -> int:
+    """New ones that come while we wait are not ended: the caller has to shut the door first."""
+    left = {row for row in _find(connection, query, name) if pids is None or row[0] in pids}
+    ended = len(left)
+    for pid, _ in left:
+        connection.execute("SELECT pg_catalog.pg_terminate_backend(%s)", (pid,))
+    deadline = time.monotonic() + _TIMEOUT
+    # Known by pid and start: the pid alone may be another's by now.
+    while left := left & _find(connection, query, name):
+        if time.monotonic() > deadline:
+            named = ", ".join(str(pid) for pid, _ in sorted(left))
+            raise EngineError(f"backends do not end within {_TIMEOUT:g} s: pid {named}")
+        time.sleep(_POLL)
+    return ended
+
+
+def _find(connection: Connection, query: LiteralString, name: str) -> set[tuple[int, datetime]]:
+    rows = connection.execute(query, {"name": name}).fetchall()
+    return {(pid, backend_start) for pid, backend_start in rows}
