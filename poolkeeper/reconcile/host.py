@@ -1,0 +1,55 @@
+"""What the reconciler works with on this host; built once in ``wiring``."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from poolkeeper.engine.certificates import Authority
+from poolkeeper.engine.pgbouncer.binary import Binary
+from poolkeeper.engine.postgres.binaries import Installation
+from poolkeeper.engine.processes import Processes
+from poolkeeper.store.changes import Changes
+from poolkeeper.store.database import Store
+from poolkeeper.store.observations import Observations
+
+
+@dataclass(frozen=True)
+class Host:
+    """The store, the servers' programs and the settings that concern them.
+
+    ``find_pgbouncer`` raises EngineError when there is none that is new enough.
+    ``drain``: how long clients of a deleted pool may stay. ``keep_data``: how long the data
+    of a deleted cluster is kept.
+    """
+
+    store: Store
+    changes: Changes
+    observations: Observations
+    processes: Processes
+    authority: Authority
+    state_dir: Path
+    listen: str
+    certificate_names: Sequence[str]
+    find_pgbouncer: Callable[[], Binary]
+    find_installation: Callable[[str], Installation]
+    now: Callable[[], datetime]
+    max_client_conn: int
+    query_wait_timeout: int
+    drain: timedelta
+    keep_data: timedelta
+
+    @property
+    def server_account(self) -> str:
+        """The name of the system account that the servers run as."""
+        account = self.processes.account
+        return account.name if account else pwd.getpwuid(os.geteuid()).pw_name
+
+    @property
+    def probe_address(self) -> str:
+        """Where we ourselves reach what listens on ``listen``."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.listen, self.listen)

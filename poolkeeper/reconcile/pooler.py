@@ -1,0 +1,232 @@
+"""One cluster's PgBouncer, brought to what is wanted without cutting a client.
+
+render → write only if a byte differs → RELOAD → read back → probe a login. The order of
+the steps around a RELOAD is what keeps clients connected; docs/decisions/0004 has the
+findings behind it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from poolkeeper.domain.clusters import Desired
+from poolkeeper.domain.entries import Entry, EntryPlan, plan_entries
+from poolkeeper.domain.errors import ConsoleUnreachable, ProcessFailed, ReloadRefused
+from poolkeeper.domain.status import PoolLoad, ServerProcess
+from poolkeeper.engine.layout import ClusterPaths
+from poolkeeper.engine.pgbouncer.console import Console, ServedEntry
+from poolkeeper.engine.pgbouncer.process import find_pooler, read_pooler_log, start_pooler
+from poolkeeper.engine.processes import wait_gone
+from poolkeeper.reconcile.backends import Backends
+from poolkeeper.reconcile.host import Host
+from poolkeeper.reconcile.pooler_files import PoolerFiles
+from poolkeeper.reconcile.proofs import Proofs
+
+_START_TIMEOUT = 5.0
+_LOGIN_TIMEOUT = 1.0
+_POLL = 0.01
+_FILES_BESIDE_CLIENTS = 500
+
+Served = Mapping[str, ServedEntry]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a pass found at its end: the entries as served, and what failed, by pool name."""
+
+    plan: EntryPlan
+    served: Served
+    failures: Mapping[str, str]
+
+
+class Pooler:
+    """Holds the console connection and what a login has shown; all else is observed."""
+
+    def __init__(self, host: Host, paths: ClusterPaths, backends: Backends) -> None:
+        self._host = host
+        self._paths = paths
+        self._backends = backends
+        self._files = PoolerFiles(host, paths)
+        self._proofs = Proofs(host)
+        self._console: Console | None = None
+        self._reconnected: dict[str, int] = {}
+
+    def is_running(self) -> bool:
+        return find_pooler(self._paths) is not None
+
+    def close(self) -> None:
+        """Let go of the console; the process goes on."""
+        if self._console is not None:
+            self._console.close()
+        self._console = None
+
+    def observe_loads(self, desired: Desired) -> dict[str, PoolLoad]:
+        """What goes on in each pool now. Raises ConsoleUnreachable."""
+        return self._connect(desired).list_loads()
+
+    def describe(self, desired: Desired) -> ServerProcess | None:
+        """The process as ``/v1`` shows it. Raises ConsoleUnreachable."""
+        facts = find_pooler(self._paths)
+        if facts is None:
+            return None
+        version = ".".join(map(str, self._connect(desired).read_version()))
+        port = desired.cluster.ports.pool
+        return ServerProcess("pgbouncer", 1, facts.pid, version, port, facts.started_at)
+
+    def apply(self, desired: Desired, refused: Mapping[str, str], now: datetime) -> Outcome:
+        """One pass. ``refused``: pools that PostgreSQL would not serve as they are wanted,
+        with its reason; they stay as they are served. Raises EngineError, OSError."""
+        served = self._observe_served(desired)
+        clients = None if served is None else {name: e.clients for name, e in served.items()}
+        plan = plan_entries(desired.pools, clients, now, self._host.drain)
+        entries = _hold_back(plan.entries, refused, served or {})
+        if served is None:
+            self._files.write(desired, entries)
+            self._start(desired)
+        else:
+            self._change(desired, entries, served)
+        served_now = self._read_back(desired, entries)
+        failures = dict(refused) | self._proofs.demand(desired, entries, refused)
+        return Outcome(plan, served_now, failures)
+
+    def shrink(self, desired: Desired, served: Served) -> set[str]:
+        """Pools with more backends than their size; a saturated one is made to shrink.
+
+        A RELOAD only closes idle backends, and a saturated pool has none. RECONNECT closes
+        each as it is let go; it is sent once per change, and only while no backend of the
+        pool is logging in, since it would fail that login and with it waiting clients.
+        Raises ConsoleUnreachable.
+        """
+        over = {name for name, entry in served.items() if entry.backends > entry.size}
+        generations = {pool.name: pool.generation for pool in desired.pools}
+        console = self._connect(desired)
+        for name in over:
+            generation = generations.get(name, 0)
+            if self._reconnected.get(name) != generation and console.count_logins(name) == 0:
+                console.reconnect(name)
+                self._reconnected[name] = generation
+        return over
+
+    def _observe_served(self, desired: Desired) -> Served | None:
+        if not self.is_running():
+            self.close()
+            return None
+        return self._connect(desired).list_entries()
+
+    def _change(self, desired: Desired, entries: Sequence[Entry], served: Served) -> None:
+        names = {entry.name for entry in entries}
+        orphans = self._list_leaving(desired, served, names)
+        paused = {name for name, entry in served.items() if entry.paused}
+        try:
+            paused |= self._settle_logins(desired, entries, served)
+            before = self._files.read()
+            if self._files.write(desired, entries):
+                self._reload(desired, before)
+        finally:
+            for name in paused & names:
+                self._connect(desired).resume(name)
+        # A query whose client was cut runs on in PostgreSQL; the budget is not free till then.
+        self._backends.terminate(desired, orphans)
+
+    def _list_leaving(self, desired: Desired, served: Served, staying: set[str]) -> list[int]:
+        return [
+            pid
+            for name, entry in served.items()
+            if name not in staying and entry.backends
+            for pid in self._connect(desired).list_backend_pids(name)
+        ]
+
+    def _settle_logins(
+        self, desired: Desired, entries: Sequence[Entry], served: Served
+    ) -> set[str]:
+        """Make sure that no backend is logging in while its pool's database changes.
+
+        A changed connect string fails a login in flight and, with it, waiting clients. So
+        the pool is first kept from opening more, and is paused if it has none at all.
+        Returns the paused ones.
+        """
+        moving = {e.name for e in entries if e.name in served and served[e.name].db != e.db}
+        if not moving:
+            return set()
+        frozen = [_freeze(e, served[e.name]) if e.name in moving else e for e in entries]
+        console = self._connect(desired)
+        before = self._files.read()
+        if self._files.write(desired, frozen):
+            self._reload(desired, before)
+        for name in moving:
+            _await_no_login(console, name)
+        idle = {name for name in moving if served[name].backends == 0}
+        for name in idle:
+            console.pause(name)
+        return idle
+
+    def _reload(self, desired: Desired, before: Mapping[str, str]) -> None:
+        try:
+            self._connect(desired).reload()
+        except ReloadRefused:
+            self._files.put_back(before)
+            with contextlib.suppress(ReloadRefused):
+                self._connect(desired).reload()
+            raise
+
+    def _read_back(self, desired: Desired, entries: Sequence[Entry]) -> Served:
+        """What is served now; raises ReloadRefused unless it is what was written."""
+        served = self._connect(desired).list_entries()
+        wanted = {entry.name: (entry.db, entry.mode, entry.size) for entry in entries}
+        found = {name: (e.db, e.mode, e.max_connections) for name, e in served.items()}
+        differing = sorted(
+            name for name in wanted.keys() | found if wanted.get(name) != found.get(name)
+        )
+        if differing:
+            raise ReloadRefused(
+                f"PgBouncer does not serve what was written ({', '.join(differing)}):"
+                f" {read_pooler_log(self._paths)}"
+            )
+        return served
+
+    def _start(self, desired: Desired) -> None:
+        # Backends of the dead process may still run; with the new one's they could be too many.
+        self._backends.terminate_all(desired)
+        binary = self._host.find_pgbouncer()
+        nofile = self._host.max_client_conn + desired.cluster.budget + _FILES_BESIDE_CLIENTS
+        started = start_pooler(self._paths, binary, self._host.processes, nofile=nofile)
+        deadline = time.monotonic() + _START_TIMEOUT
+        while True:
+            try:
+                self._connect(desired)
+                return
+            except ConsoleUnreachable as error:
+                if wait_gone(started, _POLL) or time.monotonic() > deadline:
+                    log = read_pooler_log(self._paths)
+                    raise ProcessFailed(f"PgBouncer does not start: {log or error}") from error
+
+    def _connect(self, desired: Desired) -> Console:
+        if self._console is None:
+            self._console = Console.connect(
+                self._paths, desired.cluster.ports.pool, desired.console_password
+            )
+        return self._console
+
+
+def _hold_back(entries: Sequence[Entry], refused: Mapping[str, str], served: Served) -> list[Entry]:
+    """Entries of refused pools as they are served now; those never served are left out."""
+    return [
+        replace(entry, db=served[entry.name].db) if entry.name in refused else entry
+        for entry in entries
+        if entry.name not in refused or entry.name in served
+    ]
+
+
+def _freeze(entry: Entry, served: ServedEntry) -> Entry:
+    """The entry on its old database, with as many backends as it has, so that none is added."""
+    return replace(entry, db=served.db, size=max(1, min(served.backends, served.size)))
+
+
+def _await_no_login(console: Console, name: str) -> None:
+    deadline = time.monotonic() + _LOGIN_TIMEOUT
+    while console.count_logins(name) and time.monotonic() < deadline:
+        time.sleep(0.005)

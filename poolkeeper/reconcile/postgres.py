@@ -1,0 +1,121 @@
+"""One cluster's PostgreSQL: created in steps, kept running, kept configured.
+
+Each step looks before it acts, so that a pass killed anywhere is simply done again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import cast
+
+from poolkeeper.domain.clusters import Desired
+from poolkeeper.domain.status import ServerProcess
+from poolkeeper.engine import certificates, files, layout
+from poolkeeper.engine import host as machine
+from poolkeeper.engine.layout import ClusterPaths
+from poolkeeper.engine.postgres import render, server
+from poolkeeper.reconcile.backends import Backends
+from poolkeeper.reconcile.host import Host
+
+_START_TIMEOUT = 60.0
+_RELOAD_TIMEOUT = 5.0
+
+Progress = Callable[[str], None]
+
+
+def ensure_postgres(
+    host: Host, desired: Desired, paths: ClusterPaths, backends: Backends, progress: Progress
+) -> bool:
+    """Bring PostgreSQL to what is wanted; True if it had to be started.
+
+    ``progress`` is told the name of each step before it is made. Raises EngineError.
+    """
+    installation = host.find_installation(desired.cluster.version)
+    progress("preparing files")
+    layout.make_cluster_folders(paths, host.processes.account)
+    files.write_if_changed(
+        paths.name_file, desired.cluster.name + "\n", owner=host.processes.account
+    )
+    changed = _write_configuration(host, desired, paths)
+    if not server.is_initialised(paths):
+        progress("initialising the data directory")
+        server.initialise(paths, installation, host.processes, desired.superuser_password)
+    if server.find_postmaster(paths) is None:
+        progress("starting PostgreSQL")
+        backends.close()
+        started = server.start(paths, installation, host.processes)
+        port = desired.cluster.ports.direct
+        server.wait_until_accepting(paths, port, started, timeout=_START_TIMEOUT)
+        return True
+    if changed:
+        progress("reloading PostgreSQL")
+        _reload(desired, paths, backends)
+    return False
+
+
+def is_running(paths: ClusterPaths) -> bool:
+    return server.find_postmaster(paths) is not None
+
+
+def describe(host: Host, desired: Desired, paths: ClusterPaths) -> ServerProcess | None:
+    """The postmaster as ``/v1`` shows it."""
+    facts = server.find_postmaster(paths)
+    if facts is None:
+        return None
+    version = host.find_installation(desired.cluster.version).full_version
+    port = desired.cluster.ports.direct
+    return ServerProcess("postgres", 1, facts.pid, version, port, facts.started_at)
+
+
+def _write_configuration(host: Host, desired: Desired, paths: ClusterPaths) -> bool:
+    owner = host.processes.account
+    installation = host.find_installation(desired.cluster.version)
+    users = [user for user in desired.users if not user.deleted]
+    written = [
+        files.write_if_changed(paths.ca, host.authority.certificate_pem, owner=owner),
+        certificates.ensure_leaf(
+            host.authority,
+            certificate=paths.certificate,
+            key=paths.key,
+            names=host.certificate_names,
+            owner=owner,
+            now=host.now(),
+        ),
+        files.write_if_changed(
+            paths.postgres_conf,
+            render.render_conf(
+                paths,
+                desired.cluster,
+                host.listen,
+                host_memory=machine.memory_bytes(),
+                cpus=machine.cpu_count(),
+                major=int(installation.major),
+            ),
+            owner=owner,
+        ),
+        files.write_if_changed(paths.postgres_hba, render.render_hba(), owner=owner),
+        files.write_if_changed(
+            paths.postgres_ident,
+            render.render_ident(host.server_account, [user.name for user in users]),
+            owner=owner,
+        ),
+    ]
+    return any(written)
+
+
+def _reload(desired: Desired, paths: ClusterPaths, backends: Backends) -> None:
+    """Reload, and wait until new connections see it: the postmaster does so when it can."""
+    before = _load_time(desired, backends)
+    server.reload(paths)
+    deadline = time.monotonic() + _RELOAD_TIMEOUT
+    while _load_time(desired, backends) <= before and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def _load_time(desired: Desired, backends: Backends) -> datetime:
+    # A new backend inherits the time from the postmaster; an old one reloads by itself.
+    with backends.connect_to(desired, "postgres") as connection:
+        (loaded_at,) = connection.execute("SELECT pg_catalog.pg_conf_load_time()").fetchall()[0]
+    return cast(datetime, loaded_at)

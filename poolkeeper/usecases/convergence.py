@@ -1,0 +1,132 @@
+"""Waiting until a change that was asked for is in force: what the API answered is true."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from poolkeeper.domain.clusters import Cluster
+from poolkeeper.domain.errors import NotFound, NotReady, Refused, Unavailable
+from poolkeeper.domain.events import Event, EventKind
+from poolkeeper.domain.tokens import Token
+from poolkeeper.store import clusters, events, status
+from poolkeeper.store.database import Transaction
+from poolkeeper.usecases.context import Context
+
+# A wake-up may be lost (it only shortens this sleep), the store is what counts.
+_LONGEST_SLEEP = 0.25
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A change that was committed: of what (``pool:web``), and as which generation."""
+
+    cluster_id: UUID
+    subject: str
+    generation: int
+
+
+def require_cluster(tx: Transaction, cluster_id: UUID) -> Cluster:
+    """The live cluster of that id. Raises NotFound."""
+    cluster = clusters.find_cluster(tx, cluster_id)
+    if cluster is None:
+        raise NotFound("cluster not found")
+    return cluster
+
+
+def await_online(context: Context, cluster_id: UUID) -> None:
+    """Return once the cluster's creation came to its end. Raises NotFound, NotReady."""
+    deadline = time.monotonic() + context.wait_seconds
+    while True:
+        seen = context.changes.version(cluster_id)
+        with context.store.read() as tx:
+            cluster = require_cluster(tx, cluster_id)
+            state = status.read_cluster_state(tx, cluster_id)
+        if state is not None and state.was_online:
+            return
+        left = deadline - time.monotonic()
+        if left <= 0:
+            why = f": {state.reason}" if state and state.reason else ""
+            raise NotReady(f"cluster {cluster.name!r} is still being created{why}; try again later")
+        context.changes.wait_beyond(cluster_id, seen, min(left, _LONGEST_SLEEP))
+
+
+def await_in_force(
+    context: Context,
+    actor: Token,
+    intent: Intent,
+    withdraw: Callable[[Transaction], None] | None,
+) -> None:
+    """Announce a committed change and return once it is in force.
+
+    When it is refused, or not in force after ``wait_seconds``, ``withdraw`` takes it back
+    in a transaction of its own and Refused or Unavailable is raised: nothing is applied.
+    With ``withdraw`` None the change stands whatever happens, and is only waited for.
+    """
+    context.changes.announce(intent.cluster_id)
+    deadline = time.monotonic() + context.wait_seconds
+    while True:
+        seen = context.changes.version(intent.cluster_id)
+        with context.store.read() as tx:
+            outcome = _read_outcome(tx, intent)
+        if outcome.settled:
+            break
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
+        context.changes.wait_beyond(intent.cluster_id, seen, min(left, _LONGEST_SLEEP))
+    if outcome.in_force or withdraw is None:
+        return
+    _take_back(context, actor, intent, withdraw)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    in_force: bool
+    refusal: str | None
+    reason: str
+
+    @property
+    def settled(self) -> bool:
+        return self.in_force or self.refusal is not None
+
+
+def _read_outcome(tx: Transaction, intent: Intent) -> _Outcome:
+    failure = status.read_failures(tx, intent.cluster_id).get(intent.subject)
+    if failure is not None and failure.generation >= intent.generation:
+        return _Outcome(False, failure.reason, failure.reason)
+    state = status.read_cluster_state(tx, intent.cluster_id)
+    if state is None:
+        return _Outcome(False, None, "")
+    return _Outcome(state.applied_generation >= intent.generation, None, state.reason)
+
+
+def _take_back(
+    context: Context, actor: Token, intent: Intent, withdraw: Callable[[Transaction], None]
+) -> None:
+    with context.store.write() as tx:
+        # It may have come in force between the last look and this transaction.
+        outcome = _read_outcome(tx, intent)
+        if outcome.in_force:
+            return
+        withdraw(tx)
+        events.add_event(
+            tx,
+            Event(
+                EventKind.CHANGE_WITHDRAWN,
+                actor.name,
+                intent.subject,
+                intent.cluster_id,
+                {"reason": outcome.reason},
+            ),
+        )
+    context.changes.announce(intent.cluster_id)
+    if outcome.refusal is not None:
+        raise Refused(f"{intent.subject.partition(':')[0]}: {outcome.refusal}")
+    why = f" ({outcome.reason})" if outcome.reason else ""
+    raise Unavailable(
+        f"the change was not in force after {context.wait_seconds:g} s{why} and was taken back;"
+        " try again"
+    )

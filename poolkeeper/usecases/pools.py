@@ -1,0 +1,224 @@
+"""Creating, changing and deleting pools."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from uuid import UUID
+
+from poolkeeper.domain.errors import BudgetExceeded, NotFound
+from poolkeeper.domain.events import Event, EventKind
+from poolkeeper.domain.names import parse_pool_name
+from poolkeeper.domain.plan import PoolPlan, plan_change
+from poolkeeper.domain.pools import (
+    Pool,
+    PoolFacts,
+    PoolMode,
+    PoolShape,
+    admit_shape,
+    change_shape,
+    check_name_free,
+)
+from poolkeeper.domain.status import Phase
+from poolkeeper.domain.tokens import Token
+from poolkeeper.store import clusters, databases, events, pools, status, users
+from poolkeeper.store.database import Transaction
+from poolkeeper.usecases.context import Context
+from poolkeeper.usecases.convergence import Intent, await_in_force, await_online, require_cluster
+
+
+@dataclass(frozen=True)
+class ShapeChange:
+    """What is to change of a pool; None leaves a field. ``user`` "": an inbound pool."""
+
+    size: int | None = None
+    mode: PoolMode | None = None
+    db: str | None = None
+    user: str | None = None
+
+
+def list_pools(context: Context, cluster_id: UUID) -> list[Pool]:
+    """The cluster's pools. Raises NotFound."""
+    with context.store.read() as tx:
+        require_cluster(tx, cluster_id)
+        return pools.list_pools(tx, cluster_id)
+
+
+def get_pool(context: Context, cluster_id: UUID, name: str) -> Pool:
+    """One pool. Raises NotFound."""
+    with context.store.read() as tx:
+        require_cluster(tx, cluster_id)
+        return _require_pool(tx, cluster_id, name)
+
+
+def create_pool(
+    context: Context, actor: Token, cluster_id: UUID, name: str, shape: PoolShape
+) -> Pool:
+    """Create a pool and return once clients can connect to it.
+
+    A pool of that name that still drains is revived in place: its clients stay.
+    Raises NotFound, NotReady, InvalidRequest, Unavailable; nothing is applied then.
+    """
+    parse_pool_name(name)
+    await_online(context, cluster_id)
+    pool = _commit_when_settled(
+        context, cluster_id, partial(_insert, actor=actor, name=name, shape=shape)
+    )
+    await_in_force(
+        context, actor, _intent(cluster_id, pool), partial(_withdraw_creation, cluster_id, pool)
+    )
+    return pool
+
+
+def update_pool(
+    context: Context, actor: Token, cluster_id: UUID, name: str, shape: PoolShape
+) -> None:
+    """Give a pool another shape and return once it is in force; nobody is disconnected.
+
+    Raises NotFound, NotReady, InvalidRequest, Unavailable; nothing is applied then.
+    """
+    await_online(context, cluster_id)
+    before = get_pool(context, cluster_id, name)
+    if before.shape == shape:
+        return
+    pool = _commit_when_settled(
+        context, cluster_id, partial(_change, actor=actor, name=name, shape=shape)
+    )
+    await_in_force(
+        context,
+        actor,
+        _intent(cluster_id, pool),
+        partial(_withdraw_change, cluster_id, pool, before.shape),
+    )
+
+
+def delete_pool(context: Context, actor: Token, cluster_id: UUID, name: str) -> None:
+    """Delete a pool: its name is free at once, new logins are refused, and the clients that
+    are connected have the drain time to leave before they are cut. Raises NotFound."""
+    with context.store.write() as tx:
+        require_cluster(tx, cluster_id)
+        pool = _require_pool(tx, cluster_id, name)
+        generation = clusters.bump_generation(tx, cluster_id)
+        pools.mark_pool_deleted(tx, pool.id, generation)
+        events.add_event(tx, Event(EventKind.POOL_DELETE, actor.name, name, cluster_id))
+    await_in_force(context, actor, Intent(cluster_id, f"pool:{name}", generation), None)
+
+
+def plan_pool(context: Context, cluster_id: UUID, name: str, change: ShapeChange) -> PoolPlan:
+    """What a change would do, without doing it. Raises what the change would raise."""
+    with context.store.read() as tx:
+        require_cluster(tx, cluster_id)
+        before = _require_pool(tx, cluster_id, name).shape
+        facts = _read_facts(tx, cluster_id, name)
+    after = change_shape(
+        before,
+        size=change.size,
+        mode=change.mode,
+        db=change.db,
+        user=change.user or None,
+        inbound=change.user == "",
+    )
+    return plan_change(before, admit_shape(after, facts), facts)
+
+
+def _commit_when_settled(
+    context: Context, cluster_id: UUID, commit: Callable[[Transaction, UUID], Pool]
+) -> Pool:
+    """Run ``commit`` in a write transaction; while only pools that still drain or shrink
+    stand in its way, wait for them."""
+    deadline = time.monotonic() + context.wait_seconds
+    while True:
+        seen = context.changes.version(cluster_id)
+        try:
+            with context.store.write() as tx:
+                require_cluster(tx, cluster_id)
+                _purge_removed(tx, cluster_id)
+                return commit(tx, cluster_id)
+        except BudgetExceeded as error:
+            left = deadline - time.monotonic()
+            if left <= 0 or not _fits_once_settled(context, cluster_id, error):
+                raise
+        context.changes.wait_beyond(cluster_id, seen, min(left, 0.25))
+
+
+def _fits_once_settled(context: Context, cluster_id: UUID, error: BudgetExceeded) -> bool:
+    with context.store.read() as tx:
+        wanted = {pool.name: pool.shape.size for pool in pools.list_pools(tx, cluster_id)}
+    settled = sum(size for name, size in wanted.items() if name in error.held)
+    return error.asked + settled <= error.total
+
+
+def _insert(
+    tx: Transaction, cluster_id: UUID, *, actor: Token, name: str, shape: PoolShape
+) -> Pool:
+    check_name_free(name, [pool.name for pool in pools.list_pools(tx, cluster_id)])
+    admit_shape(shape, _read_facts(tx, cluster_id, name))
+    generation = clusters.bump_generation(tx, cluster_id)
+    draining = pools.find_draining_pool(tx, cluster_id, name)
+    if draining is None:
+        pool = pools.insert_pool(tx, cluster_id, name, shape, generation)
+    else:
+        pools.revive_pool(tx, draining.id, shape, generation)
+        pool = _require_pool(tx, cluster_id, name)
+    _record(tx, EventKind.POOL_CREATE, actor, cluster_id, pool)
+    return pool
+
+
+def _change(
+    tx: Transaction, cluster_id: UUID, *, actor: Token, name: str, shape: PoolShape
+) -> Pool:
+    pool = _require_pool(tx, cluster_id, name)
+    admit_shape(shape, _read_facts(tx, cluster_id, name))
+    generation = clusters.bump_generation(tx, cluster_id)
+    pools.change_pool(tx, pool.id, shape, generation)
+    changed = _require_pool(tx, cluster_id, name)
+    _record(tx, EventKind.POOL_UPDATE, actor, cluster_id, changed)
+    return changed
+
+
+def _withdraw_creation(cluster_id: UUID, pool: Pool, tx: Transaction) -> None:
+    current = pools.find_pool(tx, cluster_id, pool.name)
+    if current is not None and (current.id, current.generation) == (pool.id, pool.generation):
+        pools.mark_pool_deleted(tx, pool.id, clusters.bump_generation(tx, cluster_id))
+
+
+def _withdraw_change(cluster_id: UUID, pool: Pool, before: PoolShape, tx: Transaction) -> None:
+    current = pools.find_pool(tx, cluster_id, pool.name)
+    if current is not None and (current.id, current.generation) == (pool.id, pool.generation):
+        pools.change_pool(tx, pool.id, before, clusters.bump_generation(tx, cluster_id))
+
+
+def _purge_removed(tx: Transaction, cluster_id: UUID) -> None:
+    for pool_id, state in status.read_pool_states(tx, cluster_id).items():
+        if state.phase is Phase.DELETED:
+            pools.purge_pool(tx, pool_id)
+
+
+def _read_facts(tx: Transaction, cluster_id: UUID, name: str) -> PoolFacts:
+    cluster = require_cluster(tx, cluster_id)
+    held = pools.read_held(tx, cluster_id)
+    return PoolFacts(
+        budget=cluster.budget,
+        databases=frozenset(item.name for item in databases.list_databases(tx, cluster_id)),
+        users=frozenset(user.name for user in users.list_users(tx, cluster_id)),
+        held={other: size for other, size in held.items() if other != name},
+    )
+
+
+def _require_pool(tx: Transaction, cluster_id: UUID, name: str) -> Pool:
+    pool = pools.find_pool(tx, cluster_id, name)
+    if pool is None:
+        raise NotFound("not found")
+    return pool
+
+
+def _intent(cluster_id: UUID, pool: Pool) -> Intent:
+    return Intent(cluster_id, f"pool:{pool.name}", pool.generation)
+
+
+def _record(tx: Transaction, kind: EventKind, actor: Token, cluster_id: UUID, pool: Pool) -> None:
+    shape = pool.shape
+    detail = {"db": shape.db, "user": shape.user or "", "mode": shape.mode, "size": shape.size}
+    events.add_event(tx, Event(kind, actor.name, pool.name, cluster_id, detail))

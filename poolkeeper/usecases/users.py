@@ -1,0 +1,145 @@
+"""Users of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from uuid import UUID
+
+from poolkeeper.domain.clusters import DEFAULT_USER
+from poolkeeper.domain.errors import NameTaken, NotFound
+from poolkeeper.domain.events import Event, EventKind
+from poolkeeper.domain.names import parse_user_name
+from poolkeeper.domain.tokens import Token
+from poolkeeper.domain.users import Role, User, check_user_unused
+from poolkeeper.store import clusters, events, pools, users
+from poolkeeper.store.database import Transaction
+from poolkeeper.usecases.context import Context
+from poolkeeper.usecases.convergence import Intent, await_in_force, await_online, require_cluster
+from poolkeeper.usecases.credentials import new_user
+
+
+def list_users(context: Context, cluster_id: UUID) -> list[User]:
+    """The cluster's users. Raises NotFound."""
+    with context.store.read() as tx:
+        require_cluster(tx, cluster_id)
+        return users.list_users(tx, cluster_id)
+
+
+def get_user(context: Context, cluster_id: UUID, name: str) -> User:
+    """One user. Raises NotFound."""
+    with context.store.read() as tx:
+        require_cluster(tx, cluster_id)
+        return _require_user(tx, cluster_id, name)
+
+
+def create_user(
+    context: Context, actor: Token, cluster_id: UUID, name: str, *, allow_replication: bool = False
+) -> User:
+    """Create a user with a new password and return once it can log in.
+
+    Raises NotFound, NotReady, InvalidRequest, Unavailable.
+    """
+    parse_user_name(name)
+    await_online(context, cluster_id)
+    with context.store.write() as tx:
+        require_cluster(tx, cluster_id)
+        if users.find_user(tx, cluster_id, name) is not None:
+            raise NameTaken("user")
+        generation = clusters.bump_generation(tx, cluster_id)
+        user = new_user(context, name, Role.NORMAL, generation, allow_replication=allow_replication)
+        users.put_user(tx, cluster_id, user)
+        events.add_event(tx, Event(EventKind.USER_CREATE, actor.name, name, cluster_id))
+
+    def withdraw(tx: Transaction) -> None:
+        # Forgotten, not dropped: a role that was there before may own somebody's data.
+        users.forget_user(tx, cluster_id, name)
+        clusters.bump_generation(tx, cluster_id)
+
+    await_in_force(context, actor, _intent(cluster_id, user), withdraw)
+    return user
+
+
+def update_user(
+    context: Context, actor: Token, cluster_id: UUID, name: str, *, allow_replication: bool
+) -> User:
+    """Change a user's settings. Raises NotFound, NotReady, InvalidRequest, Unavailable."""
+    detail = {"pg_allow_replication": allow_replication}
+    return _replace_user(
+        context,
+        actor,
+        cluster_id,
+        lambda user: replace(user, allow_replication=allow_replication),
+        Event(EventKind.USER_UPDATE, actor.name, name, cluster_id, detail),
+    )
+
+
+def reset_auth(context: Context, actor: Token, cluster_id: UUID, name: str) -> User:
+    """Give a user a new password. Clients that are connected stay connected.
+
+    Raises NotFound, NotReady, InvalidRequest, Unavailable.
+    """
+
+    def renew(user: User) -> User:
+        fresh = new_user(context, name, user.role, user.generation)
+        return replace(user, password=fresh.password, verifier=fresh.verifier)
+
+    event = Event(EventKind.USER_RESET_AUTH, actor.name, name, cluster_id)
+    return _replace_user(context, actor, cluster_id, renew, event)
+
+
+def delete_user(context: Context, actor: Token, cluster_id: UUID, name: str) -> None:
+    """Drop a user; what it owns goes to ``doadmin``.
+
+    Raises NotFound, NotReady, InvalidRequest, Unavailable.
+    """
+    await_online(context, cluster_id)
+    with context.store.write() as tx:
+        require_cluster(tx, cluster_id)
+        user = _require_user(tx, cluster_id, name)
+        check_user_unused(name, DEFAULT_USER, pools.list_pools(tx, cluster_id))
+        generation = clusters.bump_generation(tx, cluster_id)
+        users.mark_user_deleted(tx, cluster_id, name, generation)
+        events.add_event(tx, Event(EventKind.USER_DELETE, actor.name, name, cluster_id))
+
+    def withdraw(tx: Transaction) -> None:
+        restored = replace(user, generation=clusters.bump_generation(tx, cluster_id))
+        users.put_user(tx, cluster_id, restored)
+
+    await_in_force(context, actor, Intent(cluster_id, f"user:{name}", generation), withdraw)
+
+
+def _replace_user(
+    context: Context,
+    actor: Token,
+    cluster_id: UUID,
+    change: Callable[[User], User],
+    event: Event,
+) -> User:
+    await_online(context, cluster_id)
+    with context.store.write() as tx:
+        require_cluster(tx, cluster_id)
+        before = _require_user(tx, cluster_id, event.subject)
+        after = replace(change(before), generation=clusters.bump_generation(tx, cluster_id))
+        users.put_user(tx, cluster_id, after)
+        events.add_event(tx, event)
+
+    def withdraw(tx: Transaction) -> None:
+        current = users.find_user(tx, cluster_id, event.subject)
+        if current is not None and current.generation == after.generation:
+            restored = replace(before, generation=clusters.bump_generation(tx, cluster_id))
+            users.put_user(tx, cluster_id, restored)
+
+    await_in_force(context, actor, _intent(cluster_id, after), withdraw)
+    return after
+
+
+def _require_user(tx: Transaction, cluster_id: UUID, name: str) -> User:
+    user = users.find_user(tx, cluster_id, name)
+    if user is None:
+        raise NotFound("not found")
+    return user
+
+
+def _intent(cluster_id: UUID, user: User) -> Intent:
+    return Intent(cluster_id, f"user:{user.name}", user.generation)
