@@ -1,0 +1,87 @@
+"""Who calls, and what they may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Request, Security
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer, SecurityScopes
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from poolkeeper.domain.errors import InvalidRequest, NotFound, Unauthenticated
+from poolkeeper.domain.tokens import ADMIN, CREATE, DELETE, READ, UPDATE, VIEW_CREDENTIALS, Token
+from poolkeeper.usecases.context import Context
+from poolkeeper.usecases.tokens import authenticate
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+# Only so that /openapi.json tells how to log in.
+_bearer = HTTPBearer(
+    scheme_name="bearer_auth",
+    auto_error=False,
+    description="An API token: 64 hexadecimal characters.",
+)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls, and what their call works with."""
+
+    context: Context
+    token: Token
+
+    @property
+    def may_see_passwords(self) -> bool:
+        return self.token.allows(VIEW_CREDENTIALS)
+
+
+class GuardedRoute(APIRoute):
+    """A route that asks for a token before it looks at anything that was sent."""
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+
+        async def guard(request: Request) -> Response:
+            value = _read_token(request)
+            request.state.token = await run_in_threadpool(
+                authenticate, request.app.state.context, value
+            )
+            _refuse_nul(request)
+            return await handle(request)
+
+        return guard
+
+
+async def _demand_scopes(
+    request: Request, scopes: SecurityScopes, _: Annotated[object, Security(_bearer)]
+) -> Caller:
+    token: Token = request.state.token
+    for scope in scopes.scopes:
+        token.demand(scope)
+    return Caller(request.app.state.context, token)
+
+
+Reader = Annotated[Caller, Security(_demand_scopes, scopes=[READ])]
+Creator = Annotated[Caller, Security(_demand_scopes, scopes=[CREATE])]
+Updater = Annotated[Caller, Security(_demand_scopes, scopes=[UPDATE])]
+Deleter = Annotated[Caller, Security(_demand_scopes, scopes=[DELETE])]
+Admin = Annotated[Caller, Security(_demand_scopes, scopes=[ADMIN])]
+
+
+def _read_token(request: Request) -> str:
+    kind, _, value = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "bearer":
+        raise Unauthenticated
+    return value.strip()
+
+
+def _refuse_nul(request: Request) -> None:
+    """No name has a NUL, and PostgreSQL as the store would choke on it."""
+    if "\0" in request.scope["path"]:
+        raise NotFound("not found")
+    if b"%00" in request.scope["query_string"]:
+        raise InvalidRequest("the query has a NUL character in it")

@@ -1,0 +1,96 @@
+"""Pools of a cluster: ``/v2/databases/{id}/pools``."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from poolkeeper.api import shapes
+from poolkeeper.api.answers import Json, no_content
+from poolkeeper.api.auth import Caller, Creator, Deleter, GuardedRoute, Reader, Updater
+from poolkeeper.api.bodies import PoolBody, PoolShapeBody
+from poolkeeper.api.paging import Paging, cut_page, describe_page
+from poolkeeper.api.paths import ClusterId, PoolName
+from poolkeeper.api.present import present_pool
+from poolkeeper.api.problems import DOCUMENTED
+from poolkeeper.domain.errors import NotFound
+from poolkeeper.domain.pools import Pool, PoolShape, parse_mode
+from poolkeeper.usecases import clusters, pools
+from poolkeeper.usecases.clusters import ClusterView
+
+router = APIRouter(
+    prefix="/v2/databases/{database_cluster_uuid}/pools",
+    tags=["Pools"],
+    responses=DOCUMENTED,
+    route_class=GuardedRoute,
+)
+
+
+@router.get("", operation_id="databases_list_connectionPools", response_model=shapes.PoolList)
+def list_pools(caller: Reader, cluster_id: ClusterId, paging: Paging) -> Json:
+    """The pools of a cluster."""
+    view = clusters.get_cluster(caller.context, cluster_id)
+    answer: shapes.PoolList = {
+        "pools": [_present(caller, view, pool) for pool in cut_page(view.pools, paging)],
+        **describe_page(paging, len(view.pools)),
+    }
+    return Json(answer)
+
+
+@router.post(
+    "",
+    operation_id="databases_add_connectionPool",
+    status_code=201,
+    response_model=shapes.PoolAnswer,
+)
+def create_pool(caller: Creator, cluster_id: ClusterId, body: PoolBody) -> Json:
+    """Create a pool; clients can connect through its URI when this answers."""
+    shape = _parse_shape(body)
+    pool = pools.create_pool(caller.context, caller.token, cluster_id, body.name, shape)
+    view = clusters.get_cluster(caller.context, cluster_id)
+    answer: shapes.PoolAnswer = {"pool": _present(caller, view, pool)}
+    return Json(answer, 201)
+
+
+@router.get(
+    "/{pool_name}",
+    operation_id="databases_get_connectionPool",
+    response_model=shapes.PoolAnswer,
+)
+def get_pool(caller: Reader, cluster_id: ClusterId, name: PoolName) -> Json:
+    """One pool."""
+    view = clusters.get_cluster(caller.context, cluster_id)
+    for pool in view.pools:
+        if pool.name == name:
+            answer: shapes.PoolAnswer = {"pool": _present(caller, view, pool)}
+            return Json(answer)
+    raise NotFound("not found")
+
+
+@router.put("/{pool_name}", operation_id="databases_update_connectionPool", status_code=204)
+def update_pool(
+    caller: Updater, cluster_id: ClusterId, name: PoolName, body: PoolShapeBody
+) -> Response:
+    """Replace a pool's shape, whole: without a user it becomes one of inbound users.
+
+    It is in force when this answers, and nobody was disconnected.
+    """
+    shape = _parse_shape(body)
+    pools.update_pool(caller.context, caller.token, cluster_id, name, shape)
+    return no_content()
+
+
+@router.delete("/{pool_name}", operation_id="databases_delete_connectionPool", status_code=204)
+def delete_pool(caller: Deleter, cluster_id: ClusterId, name: PoolName) -> Response:
+    """Delete a pool: its name is free at once; its clients have a moment to leave."""
+    pools.delete_pool(caller.context, caller.token, cluster_id, name)
+    return no_content()
+
+
+def _parse_shape(body: PoolShapeBody) -> PoolShape:
+    return PoolShape(body.db, body.user or None, parse_mode(body.mode), body.size)
+
+
+def _present(caller: Caller, view: ClusterView, pool: Pool) -> shapes.Pool:
+    connection = clusters.pool_connection(caller.context, view, pool)
+    return present_pool(pool, connection, reveal=caller.may_see_passwords)

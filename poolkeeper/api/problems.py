@@ -1,0 +1,147 @@
+"""Errors as HTTP answers: the only place that knows which error has which status.
+
+The body is DigitalOcean's: ``{"id": …, "message": …, "request_id": …}``, always JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Match
+
+from poolkeeper.api import shapes
+from poolkeeper.api.answers import Json
+from poolkeeper.api.complaints import is_malformed, word_complaints
+from poolkeeper.domain.errors import (
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    NotReady,
+    PoolkeeperError,
+    Unauthenticated,
+    Unavailable,
+)
+
+_log = structlog.get_logger("poolkeeper.api")
+
+_SLUGS = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    412: "precondition_failed",
+    413: "request_entity_too_large",
+    422: "unprocessable_entity",
+    429: "too_many_requests",
+    500: "server_error",
+    503: "service_unavailable",
+}
+
+_STATUSES: dict[type[PoolkeeperError], int] = {
+    InvalidRequest: 422,
+    NotFound: 404,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotReady: 412,
+    Unavailable: 503,
+}
+
+# Retry-After makes pydo repeat any call, a POST too: only ever with "nothing was applied".
+_HEADERS = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+_ROUTING_MESSAGES = {
+    400: "error parsing request body",
+    404: "404 page not found",
+    405: "this address does not know that method",
+}
+
+_EXPLANATIONS = {
+    400: "The body is not JSON.",
+    401: "No token, or none that is valid.",
+    403: "The token lacks a scope.",
+    404: "There is no such thing.",
+    412: "The cluster is not online yet; try again later.",
+    413: "The body is larger than anything that is asked for here.",
+    422: "It cannot be as it was asked; nothing was applied.",
+    429: "Too many requests.",
+    500: "A fault of ours; nothing was applied.",
+    503: "It could not be put in force in time; nothing was applied, try again.",
+}
+
+DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    status: {"model": shapes.Problem, "description": text} for status, text in _EXPLANATIONS.items()
+}
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Have the app answer every error that its routes raise."""
+    app.add_exception_handler(PoolkeeperError, _answer_error)
+    app.add_exception_handler(RequestValidationError, _answer_validation)
+    app.add_exception_handler(HTTPException, _answer_routing)
+
+
+def describe_problem(
+    request_id: str, status: int, message: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The answer to a request that went wrong."""
+    body: shapes.Problem = {
+        "id": _SLUGS.get(status, "error"),
+        "message": message,
+        "request_id": request_id,
+    }
+    return Json(body, status, {**_HEADERS.get(status, {}), **(headers or {})})
+
+
+def describe_fault(request_id: str, error: Exception) -> Response:
+    """The answer to a fault of ours; what it was stands in the log."""
+    _log.error("fault", request_id=request_id, exc_info=error)
+    return describe_problem(
+        request_id, 500, "something went wrong on our side; the log has it under this request id"
+    )
+
+
+async def _answer_error(request: Request, error: Exception) -> Response:
+    request_id = request.state.request_id
+    for kind in type(error).__mro__:
+        if kind in _STATUSES:
+            return describe_problem(request_id, _STATUSES[kind], str(error))
+    return describe_fault(request_id, error)
+
+
+async def _answer_validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    complaints = error.errors()
+    if is_malformed(complaints):
+        return describe_problem(request.state.request_id, 400, _ROUTING_MESSAGES[400])
+    return describe_problem(request.state.request_id, 422, word_complaints(complaints))
+
+
+async def _answer_routing(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    message = _ROUTING_MESSAGES.get(error.status_code, error.detail)
+    headers = error.headers
+    if error.status_code == 405:
+        headers = {"allow": ", ".join(_list_methods(request))}
+    return describe_problem(request.state.request_id, error.status_code, message, headers)
+
+
+def _list_methods(request: Request) -> list[str]:
+    """What the address knows; Starlette tells only of the first route that has it."""
+    return [
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]

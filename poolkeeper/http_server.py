@@ -1,0 +1,117 @@
+"""The HTTPS end of the API: our certificate, our port, uvicorn."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from poolkeeper.domain.errors import PoolkeeperError
+from poolkeeper.engine import host as machine
+from poolkeeper.engine.certificates import ensure_leaf
+from poolkeeper.wiring import Parts, now
+
+_RENEWAL_EVERY = 12 * 3600.0
+_BACKLOG = 512
+
+
+class HttpServer:
+    """Serves until stopped. ``url`` is what clients use: the public host's name and the port."""
+
+    def __init__(self, parts: Parts, server: uvicorn.Server, listener: socket.socket) -> None:
+        self._parts = parts
+        self._server = server
+        self._listener = listener
+        self._ended = threading.Event()
+
+    @property
+    def url(self) -> str:
+        name = self._parts.settings.public_host
+        host = f"[{name}]" if ":" in name else name
+        return f"https://{host}:{self._parts.settings.api_port}"
+
+    def run(self) -> None:
+        """Blocks; SIGTERM and SIGINT end it after the requests that are under way."""
+        renewal = threading.Thread(target=self._renew, name="certificate", daemon=True)
+        renewal.start()
+        try:
+            self._server.run(sockets=[self._listener])
+        finally:
+            self._ended.set()
+
+    def wait_started(self) -> None:
+        """Return once requests are answered. Raises PoolkeeperError if that never happens."""
+        while not self._server.started:
+            if self._ended.wait(0.01):
+                raise PoolkeeperError("the API ended before it began")
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+
+    def _renew(self) -> None:
+        while not self._ended.wait(_RENEWAL_EVERY):
+            context = self._server.config.ssl
+            if _ensure_certificate(self._parts) and context is not None:
+                certificate, key = _places(self._parts)
+                context.load_cert_chain(certificate, key)
+
+
+def prepare(parts: Parts, app: ASGIApp) -> HttpServer:
+    """Take the port and make the certificate. Raises PoolkeeperError if the port is taken."""
+    settings = parts.settings
+    listener = _listen(settings.listen, settings.api_port)
+    _ensure_certificate(parts)
+    certificate, key = _places(parts)
+    config = uvicorn.Config(
+        app,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        ssl_version=ssl.PROTOCOL_TLS_SERVER,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+        lifespan="on",
+        http="httptools",
+        ws="none",
+    )
+    return HttpServer(parts, uvicorn.Server(config), listener)
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((address, port))
+    except OSError as error:
+        listener.close()
+        holder = machine.port_holder(port)
+        by = f" by {holder}" if holder else ""
+        raise PoolkeeperError(
+            f"the API cannot listen on {address}:{port}: {error.strerror}{by};"
+            " choose another with --api-port"
+        ) from error
+    listener.listen(_BACKLOG)
+    return listener
+
+
+def _ensure_certificate(parts: Parts) -> bool:
+    certificate, key = _places(parts)
+    return ensure_leaf(
+        parts.authority,
+        certificate=certificate,
+        key=key,
+        names=parts.certificate_names,
+        owner=None,
+        now=now(),
+    )
+
+
+def _places(parts: Parts) -> tuple[Path, Path]:
+    folder = parts.settings.state_dir / "ca"
+    return folder / "api.crt", folder / "api.key"

@@ -1,0 +1,36 @@
+"""Shared by all tests: one running control plane a session, and clusters of one's own in it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.plane import Plane, create_cluster, running_plane
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def plane() -> Iterator[Plane]:
+    """A control plane without clusters."""
+    with running_plane("--empty", drain_seconds=2, query_wait_timeout=6) as plane:
+        yield plane
+
+
+@pytest.fixture(scope="session")
+def api(plane: Plane) -> Iterator[httpx.Client]:
+    """Its API, as its owner."""
+    with plane.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def cluster(api: httpx.Client) -> Iterator[Mapping[str, Any]]:
+    """A cluster of 1 GiB (22 backend connections) for one module's tests."""
+    cluster = create_cluster(api, f"test-{next(_numbers)}")
+    yield cluster
+    api.delete(f"/v2/databases/{cluster['id']}")
