@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from poolkeeper.domain.clusters import Desired
+from poolkeeper.domain.status import ClusterState, Phase
 from poolkeeper.engine.files import remove_tree
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.pgbouncer.process import stop_pooler
 from poolkeeper.engine.postgres import server
 from poolkeeper.reconcile.host import Host
-from poolkeeper.store import clusters
+from poolkeeper.store import clusters, status
+from poolkeeper.store.database import Transaction
 
 _STOP_TIMEOUT = 30.0
 
@@ -24,6 +27,21 @@ def stop_servers(paths: ClusterPaths) -> list[str]:
         server.stop(paths, timeout=_STOP_TIMEOUT, mode="fast")
         stopped.append("PostgreSQL")
     return stopped
+
+
+def write_stopped(
+    tx: Transaction, desired: Desired, state: ClusterState, paths: ClusterPaths
+) -> None:
+    """Write down that a deleted cluster no longer runs, and where its data is."""
+    stopped = replace(
+        state,
+        phase=Phase.DELETED,
+        reason=f"its data is kept in {paths.data}",
+        since=tx.now,
+        step="",
+        applied_generation=desired.cluster.generation,
+    )
+    status.write_cluster_state(tx, stopped)
 
 
 def is_data_due(host: Host, desired: Desired, now: datetime) -> bool:
