@@ -12,7 +12,7 @@ from poolkeeper.domain.pools import Pool
 from poolkeeper.domain.status import ClusterState, Failure, Phase, PoolState
 from poolkeeper.reconcile.pooler import Outcome
 from poolkeeper.reconcile.servers import Applied
-from poolkeeper.store import events, status
+from poolkeeper.store import events, pools, status
 from poolkeeper.store.database import Transaction
 
 
@@ -106,7 +106,11 @@ def _write_pools(
     tx: Transaction, desired: Desired, outcome: Outcome, failures: Mapping[str, Failure]
 ) -> None:
     before = status.read_pool_states(tx, desired.cluster.id)
+    # A pool that was gone for good may have been purged since ``desired`` was read.
+    existing = {pool.id for pool in pools.list_all_pools(tx, desired.cluster.id)}
     for pool in desired.pools:
+        if pool.id not in existing:
+            continue
         known = before.get(pool.id)
         state = judge_pool(pool, outcome, failures.get(f"pool:{pool.name}"), known, tx.now)
         if state == known:

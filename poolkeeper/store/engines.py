@@ -155,6 +155,7 @@ def _open_postgres(url: URL) -> Engines:
         url,
         pool_timeout=WAIT_SECONDS,
         pool_pre_ping=True,
+        use_native_hstore=False,  # else each connection looks for the type
         json_serializer=_serialize,
         connect_args=options,
     )

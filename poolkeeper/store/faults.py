@@ -32,6 +32,7 @@ _POSTGRES_ADVICE = {
     "55P03": "another process holds it; try again",
     "53100": "free some disk space on its host, then try again",
     "25006": "it takes no writes: point the store's URL at the primary server",
+    "42501": "let its account CREATE in the database's schema, best as the owner of both",
 }
 
 
@@ -77,10 +78,13 @@ def _advise(error: DBAPIError) -> str | None:
     code = getattr(error.orig, "sqlite_errorcode", None)
     if code is not None:
         return _SQLITE_ADVICE.get(code & 0xFF)
-    if type(error) not in (OperationalError, InternalError, InterfaceError, DatabaseError):
-        return None
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return _POSTGRES_ADVICE.get(state, "try again once the server answers")
+    state = getattr(error.orig, "sqlstate", None)
+    if state in _POSTGRES_ADVICE:
+        return _POSTGRES_ADVICE[state]
+    # Subclasses of DatabaseError that are not listed tell of a mistake of ours.
+    if type(error) in (OperationalError, InternalError, InterfaceError, DatabaseError):
+        return "make the server answer, then try again"
+    return None
 
 
 def _describe(place: str, reason: str, advice: str) -> str:

@@ -49,8 +49,9 @@ def create_database(context: Context, actor: Token, cluster_id: UUID, name: str)
 
     def withdraw(tx: Transaction) -> None:
         # Forgotten, not dropped: if it was there before, it holds somebody's data.
-        databases.forget_database(tx, cluster_id, name)
-        clusters.bump_generation(tx, cluster_id)
+        if Database(name, generation) in databases.list_all_databases(tx, cluster_id):
+            databases.forget_database(tx, cluster_id, name)
+            clusters.bump_generation(tx, cluster_id)
 
     await_in_force(context, actor, Intent(cluster_id, f"database:{name}", generation), withdraw)
     return Database(name, generation)
@@ -69,6 +70,8 @@ def delete_database(context: Context, actor: Token, cluster_id: UUID, name: str)
         events.add_event(tx, Event(EventKind.DATABASE_DELETE, actor.name, name, cluster_id))
 
     def withdraw(tx: Transaction) -> None:
-        databases.put_database(tx, cluster_id, name, clusters.bump_generation(tx, cluster_id))
+        gone = Database(name, generation, deleted=True)
+        if gone in databases.list_all_databases(tx, cluster_id):
+            databases.put_database(tx, cluster_id, name, clusters.bump_generation(tx, cluster_id))
 
     await_in_force(context, actor, Intent(cluster_id, f"database:{name}", generation), withdraw)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
-from poolkeeper.domain.errors import InvalidField, InvalidRequest, NotFound, Unauthenticated
+from poolkeeper.domain.errors import (
+    InvalidField,
+    InvalidRequest,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+)
 from poolkeeper.domain.events import Event, EventKind
 from poolkeeper.domain.tokens import (
     ADMIN,
@@ -30,7 +37,8 @@ def authenticate(context: Context, value: str) -> Token:
     if token is None or not token.is_valid(now):
         raise Unauthenticated
     if token.last_used_at is None or now - token.last_used_at >= _TOUCH_EVERY:
-        with context.store.write() as tx:
+        # Knowing when a token was used is not worth refusing a read while the disk is full.
+        with suppress(Unavailable), context.store.write() as tx:
             tokens.touch_token(tx, token.id)
     return token
 

@@ -53,8 +53,9 @@ def create_user(
 
     def withdraw(tx: Transaction) -> None:
         # Forgotten, not dropped: a role that was there before may own somebody's data.
-        users.forget_user(tx, cluster_id, name)
-        clusters.bump_generation(tx, cluster_id)
+        if users.find_user(tx, cluster_id, name) == user:
+            users.forget_user(tx, cluster_id, name)
+            clusters.bump_generation(tx, cluster_id)
 
     await_in_force(context, actor, _intent(cluster_id, user), withdraw)
     return user
@@ -103,8 +104,9 @@ def delete_user(context: Context, actor: Token, cluster_id: UUID, name: str) -> 
         events.add_event(tx, Event(EventKind.USER_DELETE, actor.name, name, cluster_id))
 
     def withdraw(tx: Transaction) -> None:
-        restored = replace(user, generation=clusters.bump_generation(tx, cluster_id))
-        users.put_user(tx, cluster_id, restored)
+        if users.find_user(tx, cluster_id, name) is None:
+            restored = replace(user, generation=clusters.bump_generation(tx, cluster_id))
+            users.put_user(tx, cluster_id, restored)
 
     await_in_force(context, actor, Intent(cluster_id, f"user:{name}", generation), withdraw)
 

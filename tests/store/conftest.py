@@ -24,7 +24,6 @@ from poolkeeper.domain.sizes import parse_size
 from poolkeeper.domain.users import Role, User
 from poolkeeper.store.clusters import insert_cluster
 from poolkeeper.store.database import Store, Transaction
-from poolkeeper.store.schema import METADATA
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +47,7 @@ def postgres() -> Iterator[PostgresServer]:
 
     try:
         run("initdb", "--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8")
-        options = f"-k {directory} -c listen_addresses= -c fsync=off -c max_connections=100"
+        options = f"-k {directory} -c listen_addresses= -c fsync=off -c autovacuum=off"
         # Its output goes to a file: else the pipe stays open as long as the server runs.
         run("pg_ctl", "start", "--wait", "--log", str(log), "--options", options)
         yield PostgresServer(directory)
@@ -79,24 +78,29 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_database(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+def postgres_store(
+    postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Location, Store]]:
     """A store at head; emptying it is faster than making a new one."""
-    name = postgres.create_database()
-    Location(postgres.url(name), tmp_path_factory.mktemp("unused")).open().close()
-    return name
+    url = postgres.url(postgres.create_database())
+    location = Location(url, tmp_path_factory.mktemp("unused"))
+    store = location.open()
+    yield location, store
+    store.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def location(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
     """A store at head, nothing in it."""
     if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path)
+        template: Path = request.getfixturevalue("sqlite_template")
+        shutil.copy(template, tmp_path)
         return Location(None, tmp_path)
-    server: PostgresServer = request.getfixturevalue("postgres")
-    database: str = request.getfixturevalue("postgres_database")
-    tables = ", ".join(METADATA.tables.keys() - {"key_checks"})
-    server.execute(f"TRUNCATE {tables} RESTART IDENTITY", database)
-    return Location(server.url(database), tmp_path)
+    location, store = request.getfixturevalue("postgres_store")
+    with store.write() as tx:
+        for table in ("clusters", "events", "tokens"):
+            tx.connection.exec_driver_sql(f"DELETE FROM {table}")
+    return Location(location.url, tmp_path)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -109,7 +113,10 @@ def empty_location(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
 
 
 @pytest.fixture
-def store(location: Location) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest, location: Location) -> Iterator[Store]:
+    if location.url is not None:
+        yield request.getfixturevalue("postgres_store")[1]
+        return
     store = location.open()
     yield store
     store.close()

@@ -49,7 +49,7 @@ def test_kill_while_writing(location: Location, add_cluster: AddCluster) -> None
     with store.write() as tx:
         id = add_cluster(tx).id
     told = 1
-    for lines in (1, 3, 10, 30):
+    for lines in (1, 7, 30):
         script = _fill(WRITE_FOR_EVER, location, id=str(id))
         with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
@@ -71,9 +71,8 @@ def test_kill_while_a_new_store_gets_its_tables(
     empty_location: Location, add_cluster: AddCluster
 ) -> None:
     script = _fill(OPEN_AND_DIE, empty_location)
-    for _ in range(2):
-        process = subprocess.run([sys.executable, "-c", script], check=False, timeout=30)
-        assert process.returncode == -9
+    process = subprocess.run([sys.executable, "-c", script], check=False, timeout=30)
+    assert process.returncode == -9
     store = empty_location.open()
     with store.write() as tx:
         add_cluster(tx)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,21 +83,15 @@ def test_what_is_not_a_store_is_left_alone(tmp_path: Path) -> None:
     assert path.read_bytes() == b"my diary\n" * 1000
 
 
-def test_a_read_only_directory(sqlite: Location) -> None:
+def test_a_read_only_directory(sqlite_template: Path) -> None:
     """In a process of an account without rights: to root, nothing is read-only."""
-    script = f"""
-import os
-if os.geteuid() == 0:
-    os.setgid(65534), os.setuid(65534)
-{_OPEN.format(directory=str(sqlite.state_dir))}
-"""
-    path = sqlite.state_dir / "poolkeeper.db"
-    path.chmod(0o644)
-    for parent in [sqlite.state_dir, *sqlite.state_dir.parents][:3]:
-        parent.chmod(0o755)
-    sqlite.state_dir.chmod(0o555)
-    output = _run(script)
-    sqlite.state_dir.chmod(0o755)
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        directory = Path(name)
+        shutil.copy(sqlite_template, directory / "poolkeeper.db")
+        (directory / "poolkeeper.db").chmod(0o644)
+        directory.chmod(0o555)
+        output = _run(_fill(_OPEN, directory, before="os.geteuid() or os.setuid(65534)"))
+        directory.chmod(0o755)
     assert "Unavailable" in output
     assert "nothing was applied" in output
     assert "make the file and its directory writable" in output
@@ -108,7 +104,7 @@ def test_a_full_disk(sqlite: Location, add_cluster: AddCluster) -> None:
         cluster = add_cluster(tx)
     store.close()
     output = _run(
-        _OPEN.format(directory=str(sqlite.state_dir))
+        _fill(_OPEN, sqlite.state_dir)
         + f"""
 import resource, signal
 from uuid import UUID
@@ -174,9 +170,7 @@ def test_a_thread_that_does_not_give_back_the_writer(
 
 def test_postgresql_cannot_be_reached(tmp_path: Path) -> None:
     url = f"postgresql://me:s3cret@/db?host={tmp_path}"
-    with pytest.raises(
-        Unavailable, match=r"nothing was applied.*once the server answers"
-    ) as caught:
+    with pytest.raises(Unavailable, match=r"nothing was applied.*make the server answer") as caught:
         Location(url, tmp_path).open()
     assert "s3cret" not in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -239,26 +233,39 @@ def test_a_server_that_takes_no_writes(
     store.close()
 
 
+def test_an_account_that_may_not_make_tables(postgres: PostgresServer, tmp_path: Path) -> None:
+    name = postgres.create_database()
+    postgres.execute(f"CREATE ROLE {name} LOGIN")
+    url = postgres.url(name).replace("//postgres@", f"//{name}@")
+    with pytest.raises(Unavailable, match="let its account CREATE in the database's schema"):
+        Location(url, tmp_path).open()
+
+
 def test_a_mistake_in_a_statement_stays_what_it_is(store: Store) -> None:
     with pytest.raises(Exception, match="nonsense") as caught, store.write() as tx:
         tx.connection.exec_driver_sql("SELECT nonsense")
     assert not isinstance(caught.value, PoolkeeperError)
 
 
-_OPEN = f"""
-import pathlib
+_OPEN = """
+import os, pathlib
 from datetime import UTC, datetime
 from poolkeeper.domain.errors import Unavailable
 from poolkeeper.store.database import Store
 from poolkeeper.store.sealing import Sealer
+{before}
 try:
-    store = Store.open(None, pathlib.Path({{directory!r}}),
-        now=lambda: datetime.now(UTC), sealer=Sealer({KEY!r}))
+    store = Store.open(None, pathlib.Path({directory!r}),
+        now=lambda: datetime.now(UTC), sealer=Sealer({key!r}))
     with store.write() as tx:
         tx.connection.exec_driver_sql("DELETE FROM tokens")
 except Unavailable as error:
     print("Unavailable", error)
 """
+
+
+def _fill(script: str, directory: Path, before: str = "") -> str:
+    return script.format(directory=str(directory), key=KEY, before=before)
 
 
 def _run(script: str) -> str:
