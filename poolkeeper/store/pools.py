@@ -92,17 +92,19 @@ def purge_pool(tx: Transaction, pool_id: int) -> None:
 def read_held(tx: Transaction, cluster_id: UUID) -> dict[str, int]:
     """By name, the backend connections that the pools may hold at this moment.
 
-    A pool holds its size, or more while it shrinks; a draining one of the same name is added.
+    A pool holds its size, or more while it shrinks; a deleted one too, until it was seen to
+    hold nothing. Two of the same name are added.
     """
     query = (
-        select(pools.c.name, pools.c.size, pool_states.c.held)
+        select(pools.c.name, pools.c.size, pools.c.deleted_at, pool_states.c.held)
         .outerjoin(pool_states, pool_states.c.pool_id == pools.c.id)
         .where(pools.c.cluster_id == cluster_id)
     )
     held: Counter[str] = Counter()
     for row in tx.connection.execute(query):
-        held[row.name] += max(row.size, row.held or 0)
-    return dict(held)
+        is_gone = row.deleted_at is not None and row.held == 0
+        held[row.name] += 0 if is_gone else max(row.size, row.held or 0)
+    return dict(+held)
 
 
 def _select_pools(cluster_id: UUID) -> Select[Any]:

@@ -165,6 +165,19 @@ def test_held_adds_up_the_pools_of_one_name(
         assert pools.read_held(tx, cluster_id) == {"web": 10 + 12 + 2}
 
 
+def test_a_deleted_pool_holds_its_size_until_it_was_seen_to_hold_nothing(
+    store: Store, cluster_id: UUID, shape: PoolShape
+) -> None:
+    with store.write() as tx:
+        gone = pools.insert_pool(tx, cluster_id, "web", replace(shape, size=7), 2)
+        pools.mark_pool_deleted(tx, gone.id, 3)
+        assert pools.read_held(tx, cluster_id) == {"web": 7}
+        _hold(tx, gone.id, 7)
+        assert pools.read_held(tx, cluster_id) == {"web": 7}
+        _hold(tx, gone.id, 0)
+        assert pools.read_held(tx, cluster_id) == {}
+
+
 def _hold(tx: Transaction, pool_id: int, held: int) -> None:
     state = PoolState(pool_id, Phase.ACTIVE, "", START, 1, held)
     status.write_pool_state(tx, state)
