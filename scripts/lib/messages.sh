@@ -15,13 +15,12 @@ fail() {
     exit 1
 }
 
-# logged <log file> <what we are doing> <command ...>
+# attempted <log file> <what we are doing> <command ...>
 #
-# One line of progress while the command works; its output goes to the log, whose end is shown
-# when the command fails. Returns the command's status, so the caller says what to do about it.
-# The log holds one run: the first command of a run begins it anew.
-logged() {
-    local log=$1 what=$2 status=0
+# One line of progress while the command works; its output goes to the log, which holds one run:
+# the first command begins it anew. Returns the command's status.
+attempted() {
+    local log=$1 what=$2
     shift 2
     say "$what"
     if [[ -z ${log_is_begun:-} ]]; then
@@ -30,10 +29,16 @@ logged() {
         log_is_begun=yes
     fi
     printf '\n==> %s\n' "$what" >>"$log"
-    "$@" >>"$log" 2>&1 </dev/null || status=$?
+    "$@" >>"$log" 2>&1 </dev/null
+}
+
+# The same, and shows the end of the log when the command fails: the caller says what to do about it.
+logged() {
+    local status=0
+    attempted "$@" || status=$?
     if ((status)); then
-        printf -- '--- the last lines of %s:\n' "$log" >&2
-        tail -n 20 "$log" >&2
+        printf -- '--- the last lines of %s:\n' "$1" >&2
+        tail -n 20 "$1" >&2
         printf -- '---\n' >&2
     fi
     return "$status"

@@ -4,10 +4,22 @@
 # Older ones lack prepared statements in transaction mode, KILL_CLIENT and per-client limits.
 OLDEST_PGBOUNCER=1.24
 
+# as_owner_of <file> <command ...>: root does not run what another account could have written.
+as_owner_of() {
+    local user group
+    read -r user group < <(stat -L -c '%u %g' "$1") || return
+    shift
+    if ((EUID != 0 || user == 0)); then
+        "$@"
+    else
+        setpriv --reuid "$user" --regid "$group" --clear-groups "$@"
+    fi
+}
+
 # pgbouncer_version <executable>: prints "1.26.1", or fails when the file does not run.
 pgbouncer_version() {
     local line
-    line=$("$1" --version 2>/dev/null) || return 1
+    line=$(as_owner_of "$1" "$1" --version 2>/dev/null) || return 1
     line=${line%%$'\n'*}
     [[ $line =~ ^PgBouncer\ ([0-9]+\.[0-9]+(\.[0-9]+)?) ]] && printf '%s\n' "${BASH_REMATCH[1]}"
 }

@@ -62,7 +62,8 @@ update_package_lists() {
     lists_are_fresh=yes
 }
 
-apt_install() { logged "$log" "$1" apt_quietly install --no-install-recommends "${@:2}"; }
+# apt_install <attempted | logged> <what we are doing> <package ...>
+apt_install() { "$1" "$log" "$2" apt_quietly install --no-install-recommends "${@:3}"; }
 
 # install_packages <what we are doing> <package ...>
 #
@@ -85,10 +86,10 @@ install_packages() {
 # With old lists apt asks the mirror for files that have gone: then once more, with fresh lists.
 install_with_good_lists() {
     if [[ -z ${lists_are_fresh:-} ]]; then
-        if package_is_known "$2" && apt_install "$@"; then return; fi
+        if package_is_known "$2" && apt_install attempted "$@"; then return; fi
         update_package_lists
     fi
-    apt_install "$@"
+    apt_install logged "$@"
 }
 
 finish_interrupted_installation() {
