@@ -18,7 +18,7 @@ from poolkeeper.domain.errors import NotReady, Unauthenticated
 from poolkeeper.domain.pools import PoolMode, PoolShape
 from poolkeeper.domain.sizes import DEFAULT_SIZE
 from poolkeeper.domain.status import Phase
-from poolkeeper.domain.tokens import ADMIN, Token
+from poolkeeper.domain.tokens import ADMIN
 from poolkeeper.engine.files import write_if_changed
 from poolkeeper.store import clusters, status
 from poolkeeper.usecases.clusters import (
@@ -39,7 +39,7 @@ _POOL_SIZE = 10
 _REGION = "nyc1"
 _CREATION_TIMEOUT = 180.0
 
-_OWNER = Token("local", "local", frozenset({ADMIN}), created_at=None)  # type: ignore[arg-type]
+_OWNER = "local"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def ensure_local_token(context: Context, path: Path) -> None:
     try:
         authenticate(context, path.read_text().strip())
     except (OSError, Unauthenticated):
-        _, value = create_token(context, _OWNER, "local", [ADMIN])
+        _, value = create_token(context, _OWNER, _OWNER, [ADMIN])
         write_if_changed(path, value + "\n", owner=None, fsync=True)
 
 
@@ -69,7 +69,9 @@ def complete_first_start(context: Context, marker: Path, *, empty: bool) -> Firs
     """
     with context.store.read() as tx:
         untouched = not clusters.list_cluster_ids(tx)
-    if untouched and not empty:
+    if untouched and empty:
+        marker.unlink(missing_ok=True)
+    elif untouched:
         marker.touch(mode=0o600)
     if marker.exists():
         _create_missing(context)

@@ -35,6 +35,11 @@ class Caller:
     token: Token
 
     @property
+    def actor(self) -> str:
+        """Who the audit trail says it was."""
+        return self.token.name
+
+    @property
     def may_see_passwords(self) -> bool:
         return self.token.allows(VIEW_CREDENTIALS)
 

@@ -1,6 +1,7 @@
 """What requests may carry. Strict: ``"10"``, ``1.5`` and ``true`` are no numbers.
 
-Here it is only seen to that each field is of its type; what values may be is for the domain.
+Here it is only seen to that each field is of its type; what values may be is for the domain,
+and stands here for readers of the description.
 Fields that are not known are ignored, as DigitalOcean does.
 """
 
@@ -10,6 +11,10 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from poolkeeper.domain.clusters import ENGINE, REGIONS
+from poolkeeper.domain.pools import PoolMode
+from poolkeeper.domain.sizes import DEFAULT_SIZE, SLUGS
 
 _MAX_INT32 = 2**31 - 1
 
@@ -26,6 +31,10 @@ def _check_uuid(text: str) -> str:
 UuidText = Annotated[str, AfterValidator(_check_uuid)]
 
 
+# Such words are repeated in errors; none that could be right is that long.
+Word = Annotated[str, Field(max_length=255)]
+
+
 class Body(BaseModel):
     """A JSON object of a request."""
 
@@ -36,11 +45,11 @@ class ClusterBody(Body):
     """A new cluster. Go clients send ``""`` and ``null`` where they mean nothing."""
 
     name: str = Field(examples=["orders"])
-    engine: str = Field(examples=["pg"])
-    num_nodes: int = Field(examples=[1])
-    size: str = Field(examples=["db-s-1vcpu-1gb"])
-    region: str = Field(examples=["nyc3"])
-    version: str | None = Field(None, description="A PostgreSQL major; the newest if unsaid.")
+    engine: Word = Field(examples=[ENGINE], json_schema_extra={"enum": [ENGINE]})
+    num_nodes: int = Field(examples=[1], json_schema_extra={"enum": [1]})
+    size: str = Field(examples=[DEFAULT_SIZE], json_schema_extra={"enum": [*SLUGS]})
+    region: Word = Field(examples=["nyc3"], json_schema_extra={"enum": [*REGIONS]})
+    version: Word | None = Field(None, description="A PostgreSQL major; the newest if unsaid.")
     storage_size_mib: int | None = Field(None, ge=0, le=_MAX_INT32)
     tags: list[str] | None = None
     private_network_uuid: UuidText | None = None
@@ -82,10 +91,12 @@ class ResetAuthBody(Body):
 class PoolShapeBody(Body):
     """A pool's shape, whole: without a user, each client logs in as itself."""
 
-    mode: str = Field(examples=["transaction"], description="transaction, session or statement")
-    size: int = Field(examples=[10], description="Most backend connections, from 1.")
-    db: str = Field(examples=["defaultdb"])
-    user: str | None = Field(None, examples=["doadmin"])
+    mode: Word = Field(examples=["transaction"], json_schema_extra={"enum": [*PoolMode]})
+    size: int = Field(
+        examples=[10], description="Most backend connections.", json_schema_extra={"minimum": 1}
+    )
+    db: Word = Field(examples=["defaultdb"])
+    user: Word | None = Field(None, examples=["doadmin"])
 
 
 class PoolBody(PoolShapeBody):
@@ -98,14 +109,14 @@ class PlanBody(Body):
     """What would change of a pool; what is left out stays. An empty user: none."""
 
     size: int | None = None
-    mode: str | None = None
-    db: str | None = None
-    user: str | None = None
+    mode: Word | None = None
+    db: Word | None = None
+    user: Word | None = None
 
 
 class TokenBody(Body):
     """A new token."""
 
     name: str
-    scopes: list[str] = Field(examples=[["database:read"]])
+    scopes: list[Word] = Field(examples=[["database:read"]])
     expires_in_seconds: int | None = Field(None, le=_MAX_INT32)

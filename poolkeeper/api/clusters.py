@@ -54,7 +54,7 @@ def create_cluster(caller: Creator, body: ClusterBody) -> Json:
     if body.dry_run:
         view = clusters.preview_cluster(caller.context, cluster_id, request)
     else:
-        view = clusters.create_cluster(caller.context, caller.token, cluster_id, request)
+        view = clusters.create_cluster(caller.context, caller.actor, cluster_id, request)
     return _answer(caller, view, 201)
 
 
@@ -73,7 +73,7 @@ def get_cluster(caller: Reader, cluster_id: ClusterId) -> Json:
 )
 def delete_cluster(caller: Deleter, cluster_id: ClusterId) -> Response:
     """Delete a cluster with everything in it. Its data directory is kept for a grace period."""
-    clusters.delete_cluster(caller.context, caller.token, cluster_id)
+    clusters.delete_cluster(caller.context, caller.actor, cluster_id)
     return no_content()
 
 

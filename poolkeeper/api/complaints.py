@@ -12,7 +12,6 @@ _WORDS = {
     "int_from_float": "must be a whole number",
     "int_parsing_size": "must be a whole number",
     "string_type": "must be a string",
-    "string_unicode": "must be text in Unicode",
     "bool_type": "must be true or false",
     "list_type": "must be a list",
     "dict_type": "must be an object",

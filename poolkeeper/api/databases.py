@@ -39,7 +39,7 @@ def list_databases(caller: Reader, cluster_id: ClusterId, paging: Paging) -> Jso
 )
 def create_database(caller: Creator, cluster_id: ClusterId, body: DatabaseBody) -> Json:
     """Create a database, owned by `doadmin`; it is there when this answers."""
-    database = databases.create_database(caller.context, caller.token, cluster_id, body.name)
+    database = databases.create_database(caller.context, caller.actor, cluster_id, body.name)
     answer: shapes.DatabaseAnswer = {"db": present_database(database.name)}
     return Json(answer, 201)
 
@@ -55,5 +55,5 @@ def get_database(caller: Reader, cluster_id: ClusterId, name: DatabaseName) -> J
 @router.delete("/{database_name}", operation_id="databases_delete", status_code=204)
 def delete_database(caller: Deleter, cluster_id: ClusterId, name: DatabaseName) -> Response:
     """Drop a database, with the sessions in it. Not while a pool uses it."""
-    databases.delete_database(caller.context, caller.token, cluster_id, name)
+    databases.delete_database(caller.context, caller.actor, cluster_id, name)
     return no_content()

@@ -42,6 +42,7 @@ def list_options(caller: Reader) -> Json:
 @router.get(
     "/{database_cluster_uuid}/ca",
     operation_id="databases_get_ca",
+    summary="Get Certificate Authority",
     response_model=shapes.AuthorityAnswer,
 )
 def get_ca(caller: Reader, cluster_id: ClusterId) -> Json:

@@ -121,6 +121,6 @@ def list_events(
 
 def _parse_uuid(text: str | None) -> UUID | None:
     try:
-        return UUID(text) if text else None
+        return None if text is None else UUID(text)
     except ValueError:
         raise InvalidField("cluster_id", "must be a UUID") from None

@@ -46,7 +46,7 @@ def list_pools(caller: Reader, cluster_id: ClusterId, paging: Paging) -> Json:
 def create_pool(caller: Creator, cluster_id: ClusterId, body: PoolBody) -> Json:
     """Create a pool; clients can connect through its URI when this answers."""
     shape = _parse_shape(body)
-    pool = pools.create_pool(caller.context, caller.token, cluster_id, body.name, shape)
+    pool = pools.create_pool(caller.context, caller.actor, cluster_id, body.name, shape)
     view = clusters.get_cluster(caller.context, cluster_id)
     answer: shapes.PoolAnswer = {"pool": _present(caller, view, pool)}
     return Json(answer, 201)
@@ -76,14 +76,14 @@ def update_pool(
     It is in force when this answers, and nobody was disconnected.
     """
     shape = _parse_shape(body)
-    pools.update_pool(caller.context, caller.token, cluster_id, name, shape)
+    pools.update_pool(caller.context, caller.actor, cluster_id, name, shape)
     return no_content()
 
 
 @router.delete("/{pool_name}", operation_id="databases_delete_connectionPool", status_code=204)
 def delete_pool(caller: Deleter, cluster_id: ClusterId, name: PoolName) -> Response:
     """Delete a pool: its name is free at once; its clients have a moment to leave."""
-    pools.delete_pool(caller.context, caller.token, cluster_id, name)
+    pools.delete_pool(caller.context, caller.actor, cluster_id, name)
     return no_content()
 
 

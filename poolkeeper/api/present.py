@@ -10,7 +10,7 @@ from dataclasses import replace
 from poolkeeper.api import shapes
 from poolkeeper.api.moments import show_second
 from poolkeeper.api.versions import look_up_lifetime, name_release
-from poolkeeper.domain.clusters import Cluster, ClusterStatus
+from poolkeeper.domain.clusters import ClusterStatus
 from poolkeeper.domain.connections import PROTOCOL, Connection
 from poolkeeper.domain.pools import Pool
 from poolkeeper.domain.users import User
@@ -22,7 +22,7 @@ _MAINTENANCE_WINDOW: shapes.MaintenanceWindow = {
     "day": "sunday",
     "hour": "03:00:00",
     "pending": False,
-    "description": None,
+    "description": [],
 }
 
 
@@ -103,4 +103,3 @@ def present_cluster(view: ClusterView, connection: Connection, *, reveal: bool) 
         "version_end_of_life": lifetime.end_of_life,
         "version_end_of_availability": lifetime.end_of_availability,
     }
-

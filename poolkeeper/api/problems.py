@@ -74,7 +74,7 @@ _EXPLANATIONS = {
     413: "The body is larger than anything that is asked for here.",
     422: "It cannot be as it was asked; nothing was applied.",
     429: "Too many requests.",
-    500: "A fault of ours; nothing was applied.",
+    500: "A fault of ours; the log has it under the request id.",
     503: "It could not be put in force in time; nothing was applied, try again.",
 }
 

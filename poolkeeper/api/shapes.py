@@ -61,7 +61,7 @@ class MaintenanceWindow(TypedDict):
     day: str
     hour: str
     pending: bool
-    description: list[str] | None
+    description: list[str]
 
 
 class MetricsEndpoint(TypedDict):

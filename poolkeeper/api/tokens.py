@@ -38,7 +38,7 @@ def list_tokens(caller: Admin) -> Json:
 def create_token(caller: Admin, body: TokenBody) -> Json:
     """Create a token. Its value is in this answer and nowhere else."""
     token, value = tokens.create_token(
-        caller.context, caller.token, body.name, body.scopes, body.expires_in_seconds
+        caller.context, caller.actor, body.name, body.scopes, body.expires_in_seconds
     )
     answer: own_shapes.NewTokenAnswer = {"token": {**present_token(token), "value": value}}
     return Json(answer, 201)
@@ -49,5 +49,5 @@ def delete_token(
     caller: Admin, token_id: Annotated[str, Path(description="The token's id.")]
 ) -> Response:
     """Revoke a token. The last lasting one that administers stays."""
-    tokens.delete_token(caller.context, caller.token, token_id)
+    tokens.delete_token(caller.context, caller.actor, token_id)
     return no_content()

@@ -43,7 +43,7 @@ def create_user(caller: Creator, cluster_id: ClusterId, body: UserBody) -> Json:
     """Create a user with a new password; it can log in when this answers."""
     user = users.create_user(
         caller.context,
-        caller.token,
+        caller.actor,
         cluster_id,
         body.name,
         allow_replication=bool(body.settings and body.settings.pg_allow_replication),
@@ -71,7 +71,7 @@ def update_user(
     if wanted is None:
         return _answer(caller, users.get_user(caller.context, cluster_id, name), 201)
     user = users.update_user(
-        caller.context, caller.token, cluster_id, name, allow_replication=wanted
+        caller.context, caller.actor, cluster_id, name, allow_replication=wanted
     )
     return _answer(caller, user, 201)
 
@@ -79,20 +79,21 @@ def update_user(
 @router.delete("/{username}", operation_id="databases_delete_user", status_code=204)
 def delete_user(caller: Deleter, cluster_id: ClusterId, name: UserName) -> Response:
     """Drop a user; what it owns goes to `doadmin`. Not while a pool uses it."""
-    users.delete_user(caller.context, caller.token, cluster_id, name)
+    users.delete_user(caller.context, caller.actor, cluster_id, name)
     return no_content()
 
 
 @router.post(
     "/{username}/reset_auth",
     operation_id="databases_reset_auth",
+    summary="Reset Password",
     response_model=shapes.UserAnswer,
 )
 def reset_auth(
     caller: Updater, cluster_id: ClusterId, name: UserName, body: ResetAuthBody | None = None
 ) -> Json:
     """Give a user a new password. Clients that are connected stay connected."""
-    user = users.reset_auth(caller.context, caller.token, cluster_id, name)
+    user = users.reset_auth(caller.context, caller.actor, cluster_id, name)
     return _answer(caller, user, 200)
 
 

@@ -124,7 +124,7 @@ def parse_cluster_request(
         raise InvalidRequest(f"invalid node count: {num_nodes} asked, one node is what can be had")
     parsed_size = parse_size(size)
     if region not in REGIONS:
-        raise InvalidRequest(f"region '{region}' is not valid")
+        raise InvalidRequest(f"region {region!r} is not valid")
     return ClusterRequest(
         name=name,
         version=_choose_version(version, majors),
@@ -140,7 +140,8 @@ def parse_cluster_request(
 def _choose_version(version: str | None, majors: list[str]) -> str:
     if not majors:
         raise InvalidRequest(
-            "no PostgreSQL server is installed on this host: install the package postgresql"
+            "no PostgreSQL server is installed on this host: install the package postgresql, or"
+            " say with --postgres-prefixes where one is"
         )
     if not version:
         return majors[0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from poolkeeper.domain.pools import PoolFacts, PoolShape
+from poolkeeper.domain.pools import PoolFacts, PoolMode, PoolShape
 
 
 class Effect(enum.StrEnum):
@@ -85,6 +85,15 @@ def _plan_mode(before: PoolShape, after: PoolShape) -> Change | None:
     if before.mode == after.mode:
         return None
     detail = "a client that holds a backend keeps it until it next lets it go"
+    if PoolMode.SESSION in (before.mode, after.mode):
+        detail += (
+            "; statements that the driver of a connected client has prepared are unknown then,"
+            " so have such clients reconnect"
+        )
+    if after.mode is PoolMode.STATEMENT:
+        detail += (
+            "; a transaction that is open then is refused like every later one, and its client cut"
+        )
     return Change("mode", before.mode, after.mode, Effect.NEXT_TRANSACTION, detail)
 
 

@@ -63,7 +63,8 @@ def parse_scopes(texts: Iterable[str]) -> frozenset[str]:
         raise InvalidField("scopes", f"give at least one of {', '.join(SCOPES)}")
     unknown = sorted(scopes - set(SCOPES))
     if unknown:
-        raise InvalidField("scopes", f"unknown: {', '.join(unknown)}; known: {', '.join(SCOPES)}")
+        named = ", ".join(repr(scope) for scope in unknown)
+        raise InvalidField("scopes", f"unknown: {named}; known: {', '.join(SCOPES)}")
     return scopes
 
 

@@ -17,7 +17,6 @@ from poolkeeper.domain.errors import NameTaken, Unavailable
 from poolkeeper.domain.events import Event, EventKind, RecordedEvent
 from poolkeeper.domain.pools import Pool
 from poolkeeper.domain.status import ClusterState, PoolLoad, PoolState, ServerProcess
-from poolkeeper.domain.tokens import Token
 from poolkeeper.domain.users import Role, User
 from poolkeeper.store import clusters, databases, events, pools, status, users
 from poolkeeper.store.database import Transaction
@@ -101,7 +100,7 @@ def preview_cluster(context: Context, cluster_id: UUID, request: ClusterRequest)
 
 
 def create_cluster(
-    context: Context, actor: Token, cluster_id: UUID, request: ClusterRequest
+    context: Context, actor: str, cluster_id: UUID, request: ClusterRequest
 ) -> ClusterView:
     """Accept a new cluster; it is created in the background, as its status tells.
 
@@ -123,14 +122,14 @@ def create_cluster(
         users.put_user(tx, cluster.id, owner)
         detail = {"size": cluster.size.slug, "version": cluster.version}
         events.add_event(
-            tx, Event(EventKind.CLUSTER_CREATE, actor.name, cluster.name, cluster.id, detail)
+            tx, Event(EventKind.CLUSTER_CREATE, actor, cluster.name, cluster.id, detail)
         )
         view = _view(tx, cluster)
     context.changes.announce(cluster_id)
     return view
 
 
-def delete_cluster(context: Context, actor: Token, cluster_id: UUID) -> None:
+def delete_cluster(context: Context, actor: str, cluster_id: UUID) -> None:
     """Delete a cluster: it stops, and its data directory is kept for the grace period.
 
     Raises NotFound.
@@ -138,7 +137,7 @@ def delete_cluster(context: Context, actor: Token, cluster_id: UUID) -> None:
     with context.store.write() as tx:
         cluster = require_cluster(tx, cluster_id)
         clusters.mark_cluster_deleted(tx, cluster_id)
-        events.add_event(tx, Event(EventKind.CLUSTER_DELETE, actor.name, cluster.name, cluster_id))
+        events.add_event(tx, Event(EventKind.CLUSTER_DELETE, actor, cluster.name, cluster_id))
     context.changes.announce(cluster_id)
 
 

@@ -10,7 +10,6 @@ from uuid import UUID
 from poolkeeper.domain.clusters import Cluster
 from poolkeeper.domain.errors import NotFound, NotReady, Refused, Unavailable
 from poolkeeper.domain.events import Event, EventKind
-from poolkeeper.domain.tokens import Token
 from poolkeeper.store import clusters, events, status
 from poolkeeper.store.database import Transaction
 from poolkeeper.usecases.context import Context
@@ -55,7 +54,7 @@ def await_online(context: Context, cluster_id: UUID) -> None:
 
 def await_in_force(
     context: Context,
-    actor: Token,
+    actor: str,
     intent: Intent,
     withdraw: Callable[[Transaction], None] | None,
 ) -> None:
@@ -104,7 +103,7 @@ def _read_outcome(tx: Transaction, intent: Intent) -> _Outcome:
 
 
 def _take_back(
-    context: Context, actor: Token, intent: Intent, withdraw: Callable[[Transaction], None]
+    context: Context, actor: str, intent: Intent, withdraw: Callable[[Transaction], None]
 ) -> None:
     with context.store.write() as tx:
         # It may have come in force between the last look and this transaction.
@@ -116,7 +115,7 @@ def _take_back(
             tx,
             Event(
                 EventKind.CHANGE_WITHDRAWN,
-                actor.name,
+                actor,
                 intent.subject,
                 intent.cluster_id,
                 {"reason": outcome.reason},

@@ -9,7 +9,6 @@ from poolkeeper.domain.databases import Database, check_database_unused
 from poolkeeper.domain.errors import NameTaken, NotFound
 from poolkeeper.domain.events import Event, EventKind
 from poolkeeper.domain.names import parse_database_name
-from poolkeeper.domain.tokens import Token
 from poolkeeper.store import clusters, databases, events, pools
 from poolkeeper.store.database import Transaction
 from poolkeeper.usecases.context import Context
@@ -31,7 +30,7 @@ def get_database(context: Context, cluster_id: UUID, name: str) -> Database:
     raise NotFound("not found")
 
 
-def create_database(context: Context, actor: Token, cluster_id: UUID, name: str) -> Database:
+def create_database(context: Context, actor: str, cluster_id: UUID, name: str) -> Database:
     """Create a database, owned by ``doadmin``, and return once it is there.
 
     One that ``CREATE DATABASE`` made before is taken in as it is.
@@ -45,7 +44,7 @@ def create_database(context: Context, actor: Token, cluster_id: UUID, name: str)
             raise NameTaken("database")
         generation = clusters.bump_generation(tx, cluster_id)
         databases.put_database(tx, cluster_id, name, generation)
-        events.add_event(tx, Event(EventKind.DATABASE_CREATE, actor.name, name, cluster_id))
+        events.add_event(tx, Event(EventKind.DATABASE_CREATE, actor, name, cluster_id))
 
     def withdraw(tx: Transaction) -> None:
         # Forgotten, not dropped: if it was there before, it holds somebody's data.
@@ -57,7 +56,7 @@ def create_database(context: Context, actor: Token, cluster_id: UUID, name: str)
     return Database(name, generation)
 
 
-def delete_database(context: Context, actor: Token, cluster_id: UUID, name: str) -> None:
+def delete_database(context: Context, actor: str, cluster_id: UUID, name: str) -> None:
     """Drop a database, with its sessions. Raises NotFound, InvalidRequest, Unavailable."""
     await_online(context, cluster_id)
     with context.store.write() as tx:
@@ -67,7 +66,7 @@ def delete_database(context: Context, actor: Token, cluster_id: UUID, name: str)
         check_database_unused(name, DEFAULT_DATABASE, pools.list_pools(tx, cluster_id))
         generation = clusters.bump_generation(tx, cluster_id)
         databases.mark_database_deleted(tx, cluster_id, name, generation)
-        events.add_event(tx, Event(EventKind.DATABASE_DELETE, actor.name, name, cluster_id))
+        events.add_event(tx, Event(EventKind.DATABASE_DELETE, actor, name, cluster_id))
 
     def withdraw(tx: Transaction) -> None:
         gone = Database(name, generation, deleted=True)

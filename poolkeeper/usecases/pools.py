@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
 
@@ -22,7 +22,6 @@ from poolkeeper.domain.pools import (
     check_name_free,
 )
 from poolkeeper.domain.status import Phase
-from poolkeeper.domain.tokens import Token
 from poolkeeper.store import clusters, databases, events, pools, status, users
 from poolkeeper.store.database import Transaction
 from poolkeeper.usecases.context import Context
@@ -54,7 +53,7 @@ def get_pool(context: Context, cluster_id: UUID, name: str) -> Pool:
 
 
 def create_pool(
-    context: Context, actor: Token, cluster_id: UUID, name: str, shape: PoolShape
+    context: Context, actor: str, cluster_id: UUID, name: str, shape: PoolShape
 ) -> Pool:
     """Create a pool and return once clients can connect to it.
 
@@ -73,7 +72,7 @@ def create_pool(
 
 
 def update_pool(
-    context: Context, actor: Token, cluster_id: UUID, name: str, shape: PoolShape
+    context: Context, actor: str, cluster_id: UUID, name: str, shape: PoolShape
 ) -> None:
     """Give a pool another shape and return once it is in force; nobody is disconnected.
 
@@ -82,6 +81,8 @@ def update_pool(
     await_online(context, cluster_id)
     before = get_pool(context, cluster_id, name)
     if before.shape == shape:
+        # Somebody else may have asked for the same an instant ago.
+        await_in_force(context, actor, _intent(cluster_id, before), None)
         return
     pool = _commit_when_settled(
         context, cluster_id, partial(_change, actor=actor, name=name, shape=shape)
@@ -94,7 +95,7 @@ def update_pool(
     )
 
 
-def delete_pool(context: Context, actor: Token, cluster_id: UUID, name: str) -> None:
+def delete_pool(context: Context, actor: str, cluster_id: UUID, name: str) -> None:
     """Delete a pool: its name is free at once, new logins are refused, and the clients that
     are connected have the drain time to leave before they are cut. Raises NotFound."""
     with context.store.write() as tx:
@@ -102,7 +103,7 @@ def delete_pool(context: Context, actor: Token, cluster_id: UUID, name: str) -> 
         pool = _require_pool(tx, cluster_id, name)
         generation = clusters.bump_generation(tx, cluster_id)
         pools.mark_pool_deleted(tx, pool.id, generation)
-        events.add_event(tx, Event(EventKind.POOL_DELETE, actor.name, name, cluster_id))
+        events.add_event(tx, Event(EventKind.POOL_DELETE, actor, name, cluster_id))
     await_in_force(context, actor, Intent(cluster_id, f"pool:{name}", generation), None)
 
 
@@ -150,9 +151,7 @@ def _fits_once_settled(context: Context, cluster_id: UUID, error: BudgetExceeded
     return error.asked + settled <= error.total
 
 
-def _insert(
-    tx: Transaction, cluster_id: UUID, *, actor: Token, name: str, shape: PoolShape
-) -> Pool:
+def _insert(tx: Transaction, cluster_id: UUID, *, actor: str, name: str, shape: PoolShape) -> Pool:
     check_name_free(name, [pool.name for pool in pools.list_pools(tx, cluster_id)])
     admit_shape(shape, _read_facts(tx, cluster_id, name))
     generation = clusters.bump_generation(tx, cluster_id)
@@ -166,9 +165,7 @@ def _insert(
     return pool
 
 
-def _change(
-    tx: Transaction, cluster_id: UUID, *, actor: Token, name: str, shape: PoolShape
-) -> Pool:
+def _change(tx: Transaction, cluster_id: UUID, *, actor: str, name: str, shape: PoolShape) -> Pool:
     pool = _require_pool(tx, cluster_id, name)
     admit_shape(shape, _read_facts(tx, cluster_id, name))
     generation = clusters.bump_generation(tx, cluster_id)
@@ -187,13 +184,22 @@ def _withdraw_creation(cluster_id: UUID, pool: Pool, tx: Transaction) -> None:
 def _withdraw_change(cluster_id: UUID, pool: Pool, before: PoolShape, tx: Transaction) -> None:
     current = pools.find_pool(tx, cluster_id, pool.name)
     if current is not None and (current.id, current.generation) == (pool.id, pool.generation):
-        pools.change_pool(tx, pool.id, before, clusters.bump_generation(tx, cluster_id))
+        # What a smaller size had set free may be another pool's by now.
+        facts = _read_facts(tx, cluster_id, pool.name)
+        size = min(before.size, facts.budget - sum(facts.held.values()))
+        restored = replace(before, size=size)
+        pools.change_pool(tx, pool.id, restored, clusters.bump_generation(tx, cluster_id))
 
 
 def _purge_removed(tx: Transaction, cluster_id: UUID) -> None:
-    for pool_id, state in status.read_pool_states(tx, cluster_id).items():
-        if state.phase is Phase.DELETED:
-            pools.purge_pool(tx, pool_id)
+    states = status.read_pool_states(tx, cluster_id)
+    for pool in pools.list_all_pools(tx, cluster_id):
+        state = states.get(pool.id)
+        if pool.deleted_at is None or state is None or state.phase is not Phase.DELETED:
+            continue
+        # Not one that was revived, and deleted again, while it was taken out of service.
+        if state.applied_generation == pool.generation:
+            pools.purge_pool(tx, pool.id)
 
 
 def _read_facts(tx: Transaction, cluster_id: UUID, name: str) -> PoolFacts:
@@ -218,7 +224,7 @@ def _intent(cluster_id: UUID, pool: Pool) -> Intent:
     return Intent(cluster_id, f"pool:{pool.name}", pool.generation)
 
 
-def _record(tx: Transaction, kind: EventKind, actor: Token, cluster_id: UUID, pool: Pool) -> None:
+def _record(tx: Transaction, kind: EventKind, actor: str, cluster_id: UUID, pool: Pool) -> None:
     shape = pool.shape
     detail = {"db": shape.db, "user": shape.user or "", "mode": shape.mode, "size": shape.size}
-    events.add_event(tx, Event(kind, actor.name, pool.name, cluster_id, detail))
+    events.add_event(tx, Event(kind, actor, pool.name, cluster_id, detail))

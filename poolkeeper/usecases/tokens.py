@@ -51,7 +51,7 @@ def list_tokens(context: Context) -> list[Token]:
 
 def create_token(
     context: Context,
-    actor: Token,
+    actor: str,
     name: str,
     scopes: list[str],
     expires_in_seconds: int | None = None,
@@ -66,11 +66,11 @@ def create_token(
         token = _token(context, name, granted, tx.now, expires_in_seconds)
         tokens.insert_token(tx, token, str(hash_value(value)))
         detail = {"scopes": sorted(granted)}
-        events.add_event(tx, Event(EventKind.TOKEN_CREATE, actor.name, token.name, None, detail))
+        events.add_event(tx, Event(EventKind.TOKEN_CREATE, actor, token.name, None, detail))
     return token, value
 
 
-def delete_token(context: Context, actor: Token, token_id: str) -> None:
+def delete_token(context: Context, actor: str, token_id: str) -> None:
     """Revoke a token. Raises NotFound, InvalidRequest for the last one that administers."""
     with context.store.write() as tx:
         left = [token for token in tokens.list_tokens(tx) if token.id != token_id]
@@ -78,7 +78,7 @@ def delete_token(context: Context, actor: Token, token_id: str) -> None:
             raise InvalidRequest("the last lasting admin token cannot be revoked; create another")
         if not tokens.delete_token(tx, token_id):
             raise NotFound("not found")
-        events.add_event(tx, Event(EventKind.TOKEN_DELETE, actor.name, token_id))
+        events.add_event(tx, Event(EventKind.TOKEN_DELETE, actor, token_id))
 
 
 def _token(

@@ -10,7 +10,6 @@ from poolkeeper.domain.clusters import DEFAULT_USER
 from poolkeeper.domain.errors import NameTaken, NotFound
 from poolkeeper.domain.events import Event, EventKind
 from poolkeeper.domain.names import parse_user_name
-from poolkeeper.domain.tokens import Token
 from poolkeeper.domain.users import Role, User, check_user_unused
 from poolkeeper.store import clusters, events, pools, users
 from poolkeeper.store.database import Transaction
@@ -34,7 +33,7 @@ def get_user(context: Context, cluster_id: UUID, name: str) -> User:
 
 
 def create_user(
-    context: Context, actor: Token, cluster_id: UUID, name: str, *, allow_replication: bool = False
+    context: Context, actor: str, cluster_id: UUID, name: str, *, allow_replication: bool = False
 ) -> User:
     """Create a user with a new password and return once it can log in.
 
@@ -49,7 +48,7 @@ def create_user(
         generation = clusters.bump_generation(tx, cluster_id)
         user = new_user(context, name, Role.NORMAL, generation, allow_replication=allow_replication)
         users.put_user(tx, cluster_id, user)
-        events.add_event(tx, Event(EventKind.USER_CREATE, actor.name, name, cluster_id))
+        events.add_event(tx, Event(EventKind.USER_CREATE, actor, name, cluster_id))
 
     def withdraw(tx: Transaction) -> None:
         # Forgotten, not dropped: a role that was there before may own somebody's data.
@@ -62,7 +61,7 @@ def create_user(
 
 
 def update_user(
-    context: Context, actor: Token, cluster_id: UUID, name: str, *, allow_replication: bool
+    context: Context, actor: str, cluster_id: UUID, name: str, *, allow_replication: bool
 ) -> User:
     """Change a user's settings. Raises NotFound, NotReady, InvalidRequest, Unavailable."""
     detail = {"pg_allow_replication": allow_replication}
@@ -71,11 +70,11 @@ def update_user(
         actor,
         cluster_id,
         lambda user: replace(user, allow_replication=allow_replication),
-        Event(EventKind.USER_UPDATE, actor.name, name, cluster_id, detail),
+        Event(EventKind.USER_UPDATE, actor, name, cluster_id, detail),
     )
 
 
-def reset_auth(context: Context, actor: Token, cluster_id: UUID, name: str) -> User:
+def reset_auth(context: Context, actor: str, cluster_id: UUID, name: str) -> User:
     """Give a user a new password. Clients that are connected stay connected.
 
     Raises NotFound, NotReady, InvalidRequest, Unavailable.
@@ -85,11 +84,11 @@ def reset_auth(context: Context, actor: Token, cluster_id: UUID, name: str) -> U
         fresh = new_user(context, name, user.role, user.generation)
         return replace(user, password=fresh.password, verifier=fresh.verifier)
 
-    event = Event(EventKind.USER_RESET_AUTH, actor.name, name, cluster_id)
+    event = Event(EventKind.USER_RESET_AUTH, actor, name, cluster_id)
     return _replace_user(context, actor, cluster_id, renew, event)
 
 
-def delete_user(context: Context, actor: Token, cluster_id: UUID, name: str) -> None:
+def delete_user(context: Context, actor: str, cluster_id: UUID, name: str) -> None:
     """Drop a user; what it owns goes to ``doadmin``.
 
     Raises NotFound, NotReady, InvalidRequest, Unavailable.
@@ -101,7 +100,7 @@ def delete_user(context: Context, actor: Token, cluster_id: UUID, name: str) -> 
         check_user_unused(name, DEFAULT_USER, pools.list_pools(tx, cluster_id))
         generation = clusters.bump_generation(tx, cluster_id)
         users.mark_user_deleted(tx, cluster_id, name, generation)
-        events.add_event(tx, Event(EventKind.USER_DELETE, actor.name, name, cluster_id))
+        events.add_event(tx, Event(EventKind.USER_DELETE, actor, name, cluster_id))
 
     def withdraw(tx: Transaction) -> None:
         if users.find_user(tx, cluster_id, name) is None:
@@ -113,7 +112,7 @@ def delete_user(context: Context, actor: Token, cluster_id: UUID, name: str) -> 
 
 def _replace_user(
     context: Context,
-    actor: Token,
+    actor: str,
     cluster_id: UUID,
     change: Callable[[User], User],
     event: Event,

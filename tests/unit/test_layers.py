@@ -21,7 +21,8 @@ ALLOWED = {
     "logs": set(),
     "wiring": {"usecases", "reconcile", "engine", "store", "settings", "domain"},
     "first_start": {"usecases", "store", "engine", "domain"},
-    "http_server": {"wiring", "engine", "domain"},
+    "http_guard": set(),
+    "http_server": {"http_guard", "wiring", "engine", "domain"},
     "control_plane": {
         *("wiring", "http_server", "first_start", "logs", "settings"),
         *("api", "reconcile", "engine", "store", "domain"),

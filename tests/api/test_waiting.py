@@ -1,0 +1,156 @@
+"""What the API answered is true: it waits for the reconciler, and takes back what failed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from poolkeeper.domain.tokens import ADMIN
+from tests.api.front import Front
+
+Cluster = Mapping[str, Any]
+
+POOL = {"name": "web", "mode": "transaction", "size": 10, "db": "defaultdb", "user": "doadmin"}
+SHAPE = {"mode": "session", "size": 4, "db": "defaultdb", "user": ""}
+SETTINGS = {"settings": {"pg_allow_replication": True}}
+
+# Of each change: the call, its subject, and where to see that nothing came of it.
+CHANGES = [
+    pytest.param("POST", "/pools", POOL | {"name": "new"}, "pool:new", "/pools", id="pool"),
+    pytest.param("PUT", "/pools/web", SHAPE, "pool:web", "/pools", id="pool-update"),
+    pytest.param("POST", "/dbs", {"name": "new"}, "database:new", "/dbs", id="db"),
+    pytest.param("POST", "/users", {"name": "new"}, "user:new", "/users", id="user"),
+    pytest.param("PUT", "/users/app", SETTINGS, "user:app", "/users", id="user-update"),
+    pytest.param("POST", "/users/app/reset_auth", {}, "user:app", "/users", id="reset-auth"),
+]
+
+
+@pytest.fixture
+def cluster(front: Front, main: Cluster) -> str:
+    """The address of a cluster with a pool ``web`` and a user ``app``."""
+    address = f"/v2/databases/{main['id']}"
+    assert front.call("POST", f"{address}/pools", POOL).status_code == 201
+    assert front.call("POST", f"{address}/users", {"name": "app"}).status_code == 201
+    return address
+
+
+@pytest.mark.parametrize(("method", "path", "body", "subject", "shown"), CHANGES)
+def test_refused_change_is_taken_back(
+    front: Front, cluster: str, method: str, path: str, body: object, subject: str, shown: str
+) -> None:
+    before = front.call("GET", cluster + shown).json()
+    front.reconciler.refusals[subject] = "PgBouncer would not have it"
+    response = front.call(method, cluster + path, body)
+    assert (response.status_code, response.json()["id"]) == (422, "unprocessable_entity")
+    kind = subject.partition(":")[0]
+    assert response.json()["message"] == f"{kind}: PgBouncer would not have it"
+    assert front.call("GET", cluster + shown).json() == before
+
+
+@pytest.mark.parametrize(("method", "path", "body", "subject", "shown"), CHANGES)
+def test_change_that_takes_too_long_is_taken_back(
+    front: Front, cluster: str, method: str, path: str, body: object, subject: str, shown: str
+) -> None:
+    before = front.call("GET", cluster + shown).json()
+    front.change(wait_seconds=0.05)
+    front.reconciler.silent = True
+    response = front.call(method, cluster + path, body)
+    assert (response.status_code, response.json()["id"]) == (503, "service_unavailable")
+    assert response.headers["retry-after"] == "1"
+    assert "was not in force after 0.05 s and was taken back" in response.json()["message"]
+    assert front.call("GET", cluster + shown).json() == before
+
+
+def test_names_and_budget_are_free_again(front: Front, cluster: str) -> None:
+    for subject, path, body in (
+        ("pool:new", "/pools", POOL | {"name": "new", "size": 12}),
+        ("database:new", "/dbs", {"name": "new"}),
+        ("user:new", "/users", {"name": "new"}),
+    ):
+        front.reconciler.refusals = {subject: "no"}
+        assert front.call("POST", cluster + path, body).status_code == 422
+        front.reconciler.refusals = {}
+        assert front.call("POST", cluster + path, body).status_code == 201
+
+
+def test_deletion_of_database_or_user_is_taken_back(front: Front, cluster: str) -> None:
+    front.call("POST", f"{cluster}/dbs", {"name": "new"})
+    front.change(wait_seconds=0.05)
+    front.reconciler.silent = True
+    for path in ("/dbs/new", "/users/app"):
+        before = front.call("GET", cluster + path).json()
+        assert front.call("DELETE", cluster + path).status_code == 503
+        assert front.call("GET", cluster + path).json() == before
+
+
+def test_deletion_of_a_pool_stands(front: Front, cluster: str) -> None:
+    front.change(wait_seconds=0.05)
+    front.reconciler.silent = True
+    assert front.call("DELETE", f"{cluster}/pools/web").status_code == 204
+    assert front.call("GET", f"{cluster}/pools/web").status_code == 404
+
+
+def test_withdrawal_is_an_event(front: Front, cluster: str) -> None:
+    front.reconciler.refusals["pool:web"] = "because"
+    front.call("PUT", f"{cluster}/pools/web", SHAPE)
+    event = front.call("GET", "/v1/events?limit=1").json()["events"][0]
+    assert (event["kind"], event["subject"]) == ("change_withdrawn", "pool:web")
+    assert event["detail"] == {"reason": "because"}
+
+
+def test_create_answers_only_once_it_is_in_force(front: Front, cluster: str) -> None:
+    front.reconciler.silent = True
+    answers: list[int] = []
+    client = front.client(ADMIN)
+
+    def create() -> None:
+        body = POOL | {"name": "new", "size": 1}
+        answers.append(client.post(f"{cluster}/pools", json=body).status_code)
+
+    caller = threading.Thread(target=create)
+    caller.start()
+    time.sleep(0.4)
+    assert answers == []
+    front.reconciler.apply(UUID(cluster.rpartition("/")[2]))
+    caller.join(5)
+    assert answers == [201]
+
+
+def test_cluster_that_is_being_created(front: Front) -> None:
+    front.reconciler.silent = True
+    front.change(wait_seconds=0.05)
+    cluster = f"/v2/databases/{front.create_cluster('new')['id']}"
+    before = front.look()
+    for method, path, body in (
+        ("POST", "/pools", POOL),
+        ("POST", "/dbs", {"name": "new"}),
+        ("POST", "/users", {"name": "new"}),
+        ("POST", "/users/doadmin/reset_auth", {}),
+        ("PUT", "/users/doadmin", SETTINGS),
+        ("PUT", "/pools/web", SHAPE),
+    ):
+        response = front.call(method, cluster + path, body)
+        assert (response.status_code, response.json()["id"]) == (412, "precondition_failed")
+        assert response.json()["message"] == (
+            "cluster 'new' is still being created; try again later"
+        )
+        assert "retry-after" not in response.headers
+    assert front.look() == before
+    for path in ("", "/pools", "/dbs", "/users", "/ca"):
+        assert front.call("GET", cluster + path).status_code == 200
+
+
+def test_a_retrying_client_succeeds_in_the_end(front: Front) -> None:
+    front.reconciler.silent = True
+    cluster_id = front.create_cluster("new")["id"]
+    timer = threading.Timer(0.2, front.reconciler.apply, [UUID(cluster_id)])
+    timer.start()
+    front.reconciler.silent = False
+    response = front.call("POST", f"/v2/databases/{cluster_id}/pools", POOL)
+    timer.join()
+    assert response.status_code == 201
