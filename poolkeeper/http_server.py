@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import signal
 import socket
 import ssl
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -13,6 +17,7 @@ from starlette.types import ASGIApp
 from poolkeeper.domain.errors import PoolkeeperError
 from poolkeeper.engine import host as machine
 from poolkeeper.engine.certificates import ensure_leaf
+from poolkeeper.http_guard import BoundedHeads, Listener
 from poolkeeper.wiring import Parts, now
 
 _RENEWAL_EVERY = 12 * 3600.0
@@ -39,7 +44,8 @@ class HttpServer:
         renewal = threading.Thread(target=self._renew, name="certificate", daemon=True)
         renewal.start()
         try:
-            self._server.run(sockets=[self._listener])
+            with _signals_end_the_server_alone():
+                self._server.run(sockets=[self._listener])
         finally:
             self._ended.set()
 
@@ -76,7 +82,7 @@ def prepare(parts: Parts, app: ASGIApp) -> HttpServer:
         server_header=False,
         timeout_graceful_shutdown=5,
         lifespan="on",
-        http="httptools",
+        http=BoundedHeads,
         ws="none",
     )
     return HttpServer(parts, uvicorn.Server(config), listener)
@@ -85,20 +91,44 @@ def prepare(parts: Parts, app: ASGIApp) -> HttpServer:
 def _listen(address: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     # asyncio sets TCP_NODELAY only where the protocol is named; without it answers take 40 ms.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = Listener(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((address, port))
     except OSError as error:
         listener.close()
-        holder = machine.port_holder(port)
-        by = f" by {holder}" if holder else ""
         raise PoolkeeperError(
-            f"the API cannot listen on {address}:{port}: {error.strerror}{by};"
-            " choose another with --api-port"
+            f"the API cannot listen on {address} port {port}: {_explain(error, port)}"
         ) from error
     listener.listen(_BACKLOG)
     return listener
+
+
+def _explain(error: OSError, port: int) -> str:
+    """What stands in the way, and what to do about it."""
+    match error.errno:
+        case errno.EADDRINUSE:
+            holder = machine.port_holder(port) or "another process"
+            return f"{holder} has it; stop that, or choose another port with --api-port"
+        case errno.EADDRNOTAVAIL:
+            return "this machine does not have that address; choose another with --listen"
+        case errno.EACCES:
+            return "only root may; choose one from 1024 upwards with --api-port"
+        case _:
+            return f"{error.strerror}; choose others with --listen and --api-port"
+
+
+@contextmanager
+def _signals_end_the_server_alone() -> Iterator[None]:
+    """Let what comes after the server be done, too.
+
+    At its end uvicorn sends this process the SIGTERM that it caught once more.
+    """
+    before = signal.signal(signal.SIGTERM, lambda _signum, _frame: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _ensure_certificate(parts: Parts) -> bool:

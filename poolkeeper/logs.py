@@ -34,15 +34,19 @@ def configure_logs(folder: Path, level: str) -> None:
     root.setLevel(logging.WARNING)
     logging.getLogger("poolkeeper").setLevel(level.upper())
     structlog.configure(
-        processors=[*_ENRICH, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_ENRICH,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
 
 
+# No filter here: records of libraries come through it, too, and have no structlog logger.
 _ENRICH: list[structlog.typing.Processor] = [
-    structlog.stdlib.filter_by_level,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -48,11 +48,20 @@ def now() -> datetime:
 
 
 def prepare_state(settings: Settings) -> None:
-    """Make the state directory. Raises EngineError or OSError."""
+    """Make the state directory. Raises EngineError."""
     check_socket_paths(settings.state_dir)
-    make_state_folders(settings.state_dir, find_account(settings.account))
-    for name in ("logs", "ca"):
-        (settings.state_dir / name).mkdir(mode=0o700, exist_ok=True)
+    account = find_account(settings.account)
+    try:
+        make_state_folders(settings.state_dir, account)
+        for name in ("logs", "ca"):
+            (settings.state_dir / name).mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        is_file = isinstance(error, FileExistsError | NotADirectoryError)
+        raise EngineError(
+            f"cannot keep the state in {settings.state_dir}:"
+            f" {'a file is in its place' if is_file else error.strerror};"
+            " choose another folder with --state-dir"
+        ) from error
 
 
 def build(settings: Settings) -> Parts:

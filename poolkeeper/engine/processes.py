@@ -34,7 +34,10 @@ _DEAD_STATES = frozenset("ZXx")
 
 @dataclass(frozen=True)
 class ProcessFacts:
-    """A process as observed; pid and ``start_ticks`` together mean this one and no other."""
+    """A process as observed; pid and ``start_ticks`` together mean this one and no other.
+
+    ``rss``: resident bytes by the kernel's quick count, which for a small process may be 0.
+    """
 
     pid: int
     start_ticks: int

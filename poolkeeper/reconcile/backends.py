@@ -23,14 +23,10 @@ class Backends:
         self._connection: Connection | None = None
 
     def connect(self, desired: Desired) -> Connection:
-        """The connection, tried before it is handed out. Raises EngineError."""
-        if self._connection is not None:
-            try:
-                self._connection.execute("SELECT 1")
-                return self._connection
-            except psycopg.Error:
-                self.close()
-        self._connection = self.connect_to(desired, "postgres")
+        """The connection, made anew if it broke since. Raises EngineError."""
+        if self._connection is None or self._connection.broken or self._connection.closed:
+            self.close()
+            self._connection = self.connect_to(desired, "postgres")
         return self._connection
 
     def connect_to(self, desired: Desired, database: str) -> Connection:

@@ -48,8 +48,3 @@ class Host:
         """The name of the system account that the servers run as."""
         account = self.processes.account
         return account.name if account else pwd.getpwuid(os.geteuid()).pw_name
-
-    @property
-    def probe_address(self) -> str:
-        """Where we ourselves reach what listens on ``listen``."""
-        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.listen, self.listen)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from poolkeeper.domain.clusters import Desired
 from poolkeeper.domain.entries import Entry, EntryPlan, plan_entries
 from poolkeeper.domain.errors import ConsoleUnreachable, ProcessFailed, ReloadRefused
+from poolkeeper.domain.pools import PoolMode
 from poolkeeper.domain.status import PoolLoad, ServerProcess
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.pgbouncer.console import Console, ServedEntry
@@ -51,8 +52,10 @@ class Pooler:
         self._paths = paths
         self._backends = backends
         self._files = PoolerFiles(host, paths)
-        self._proofs = Proofs(host)
+        self._proofs = Proofs(paths)
         self._console: Console | None = None
+        # Another control plane may have been killed between writing the files and RELOAD.
+        self._unread = True
         self._reconnected: dict[str, int] = {}
 
     def is_running(self) -> bool:
@@ -77,9 +80,16 @@ class Pooler:
         port = desired.cluster.ports.pool
         return ServerProcess("pgbouncer", 1, facts.pid, version, port, facts.started_at)
 
-    def apply(self, desired: Desired, refused: Mapping[str, str], now: datetime) -> Outcome:
-        """One pass. ``refused``: pools that PostgreSQL would not serve as they are wanted,
-        with its reason; they stay as they are served. Raises EngineError, OSError."""
+    def apply(
+        self,
+        desired: Desired,
+        changed: Collection[str],
+        refused: Mapping[str, str],
+        now: datetime,
+    ) -> Outcome:
+        """One pass. ``changed`` pools have to be shown to work. ``refused`` ones PostgreSQL
+        would not serve as they are wanted, with its reason; they stay as they are served.
+        Raises EngineError, OSError."""
         served = self._observe_served(desired)
         clients = None if served is None else {name: e.clients for name, e in served.items()}
         plan = plan_entries(desired.pools, clients, now, self._host.drain)
@@ -87,10 +97,12 @@ class Pooler:
         if served is None:
             self._files.write(desired, entries)
             self._start(desired)
+            self._unread = False
         else:
             self._change(desired, entries, served)
         served_now = self._read_back(desired, entries)
-        failures = dict(refused) | self._proofs.demand(desired, entries, refused)
+        due = [e for e in entries if e.name in changed and e.name not in refused]
+        failures = dict(refused) | self._proofs.demand(desired, due, served or {})
         return Outcome(plan, served_now, failures)
 
     def shrink(self, desired: Desired, served: Served) -> set[str]:
@@ -123,9 +135,7 @@ class Pooler:
         paused = {name for name, entry in served.items() if entry.paused}
         try:
             paused |= self._settle_logins(desired, entries, served)
-            before = self._files.read()
-            if self._files.write(desired, entries):
-                self._reload(desired, before)
+            self._install(desired, entries)
         finally:
             for name in paused & names:
                 self._connect(desired).resume(name)
@@ -143,26 +153,38 @@ class Pooler:
     def _settle_logins(
         self, desired: Desired, entries: Sequence[Entry], served: Served
     ) -> set[str]:
-        """Make sure that no backend is logging in while its pool's database changes.
+        """Make sure that no backend is logging in while its pool gives up all its backends.
 
-        A changed connect string fails a login in flight and, with it, waiting clients. So
-        the pool is first kept from opening more, and is paused if it has none at all.
-        Returns the paused ones.
+        A changed database, and RECONNECT, fail a login in flight and, with it, waiting
+        clients. So the pool is first kept from opening more, and is paused if it has none at
+        all and its database changes. Returns the paused ones.
         """
         moving = {e.name for e in entries if e.name in served and served[e.name].db != e.db}
-        if not moving:
+        loosened = {e.name for e in entries if _gives_up_sessions(e, served.get(e.name))} - moving
+        if not moving | loosened:
             return set()
-        frozen = [_freeze(e, served[e.name]) if e.name in moving else e for e in entries]
+        names = moving | loosened
+        self._install(
+            desired, [_freeze(e, served[e.name]) if e.name in names else e for e in entries]
+        )
         console = self._connect(desired)
-        before = self._files.read()
-        if self._files.write(desired, frozen):
-            self._reload(desired, before)
-        for name in moving:
+        for name in names:
             _await_no_login(console, name)
+        for name in loosened:
+            console.reconnect(name)
         idle = {name for name in moving if served[name].backends == 0}
         for name in idle:
             console.pause(name)
         return idle
+
+    def _install(self, desired: Desired, entries: Sequence[Entry]) -> None:
+        """Write the files, and have PgBouncer read them unless it surely has."""
+        before = self._files.read()
+        if self._files.write(desired, entries):
+            self._unread = True
+        if self._unread:
+            self._reload(desired, before)
+            self._unread = False
 
     def _reload(self, desired: Desired, before: Mapping[str, str]) -> None:
         try:
@@ -221,9 +243,21 @@ def _hold_back(entries: Sequence[Entry], refused: Mapping[str, str], served: Ser
     ]
 
 
+def _gives_up_sessions(entry: Entry, served: ServedEntry | None) -> bool:
+    """Whether its backends hold what sessions left in them, and will not be cleaned any more."""
+    if served is None or served.backends == 0:
+        return False
+    return served.mode == PoolMode.SESSION and entry.mode is not PoolMode.SESSION
+
+
 def _freeze(entry: Entry, served: ServedEntry) -> Entry:
-    """The entry on its old database, with as many backends as it has, so that none is added."""
-    return replace(entry, db=served.db, size=max(1, min(served.backends, served.size)))
+    """The entry as it is served, with as many backends as it has, so that none is added."""
+    return replace(
+        entry,
+        db=served.db,
+        mode=PoolMode(served.mode) if served.mode else entry.mode,
+        size=max(1, min(served.backends, served.size)),
+    )
 
 
 def _await_no_login(console: Console, name: str) -> None:

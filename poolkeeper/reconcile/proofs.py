@@ -1,4 +1,4 @@
-"""Which pools a login has shown to work; asked again only when who logs in where changed."""
+"""Which pools a login has shown to work; asked only when who logs in where changed."""
 
 from __future__ import annotations
 
@@ -7,53 +7,43 @@ from collections.abc import Collection, Iterable
 from poolkeeper.domain.clusters import DEFAULT_USER, Desired
 from poolkeeper.domain.entries import Entry
 from poolkeeper.domain.errors import Refused, Unavailable
-from poolkeeper.engine.pgbouncer.probe import Target, probe_login
-from poolkeeper.reconcile.host import Host
+from poolkeeper.engine.layout import ClusterPaths
+from poolkeeper.engine.pgbouncer.probe import probe_login
 
 
 class Proofs:
-    """Kept in memory only: after a restart each pool is shown to work once more."""
+    """Kept in memory only: after a restart a pool is shown to work at its next change."""
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, paths: ClusterPaths) -> None:
+        self._paths = paths
         self._proven: dict[str, tuple[str, str | None]] = {}
 
     def demand(
-        self, desired: Desired, entries: Iterable[Entry], unserved: Collection[str]
+        self, desired: Desired, entries: Iterable[Entry], existing: Collection[str]
     ) -> dict[str, str]:
-        """Log in to each pool that needs it; returns the reason for those that fail, by name."""
-        entries = [entry for entry in entries if entry.accepts_logins]
-        names = {entry.name for entry in entries}
-        self._proven = {name: proof for name, proof in self._proven.items() if name in names}
+        """Log in to each pool that needs it; returns the reason for those that fail, by name.
+
+        ``existing`` pools were served before. One may be so busy that a login has to wait its
+        turn, which is no failure.
+        """
         failures: dict[str, str] = {}
         for entry in entries:
-            if entry.name in unserved or self._proven.get(entry.name) == (entry.db, entry.user):
+            if self._proven.get(entry.name) == (entry.db, entry.user) and entry.name in existing:
                 continue
-            reason = self._try(desired, entry)
+            reason = self._try(desired, entry, may_wait=entry.name in existing)
             if reason:
                 failures[entry.name] = reason
             else:
                 self._proven[entry.name] = (entry.db, entry.user)
         return failures
 
-    def _try(self, desired: Desired, entry: Entry) -> str:
+    def _try(self, desired: Desired, entry: Entry, *, may_wait: bool) -> str:
+        name = entry.user or DEFAULT_USER
+        user = next(user for user in desired.users if user.name == name and not user.deleted)
         try:
-            probe_login(self._target(desired, entry))
+            probe_login(self._paths, desired.cluster.ports.pool, entry.name, user)
         except Refused as error:
             return str(error)
         except Unavailable as error:
-            # A pool that worked before may be so busy that a login has to wait its turn.
-            return "" if entry.name in self._proven else str(error)
+            return "" if may_wait else str(error)
         return ""
-
-    def _target(self, desired: Desired, entry: Entry) -> Target:
-        name = entry.user or DEFAULT_USER
-        user = next(user for user in desired.users if user.name == name and not user.deleted)
-        return Target(
-            self._host.probe_address,
-            desired.cluster.ports.pool,
-            entry.name,
-            user.name,
-            user.password,
-            str(self._host.state_dir / "ca" / "ca.crt"),
-        )

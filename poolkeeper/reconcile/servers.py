@@ -80,7 +80,8 @@ class Servers:
         if not self._pooler.is_running():
             progress("starting PgBouncer")
             restarted = (*restarted, "PgBouncer")
-        outcome = self._pooler.apply(desired, refused, self._host.now())
+        names = {pool.name for pool in changed}
+        outcome = self._pooler.apply(desired, names, refused, self._host.now())
         shrinking = self._pooler.shrink(desired, outcome.served)
         return Applied(outcome, catalog, shrinking, restarted)
 

@@ -41,7 +41,7 @@ def find_binary(chosen: Path | None, state_dir: Path) -> Binary:
     if usable:
         return usable[0]
     wanted = f"{MINIMUM[0]}.{MINIMUM[1]} or newer"
-    advice = "run scripts/install-pgbouncer, or install PGDG's package, or set `pgbouncer`"
+    advice = "run scripts/install-pgbouncer, or install PGDG's package, or name one by --pgbouncer"
     if found:
         raise EngineError(
             f"{found[0].path} is PgBouncer {found[0].version_text}; {wanted} is needed: {advice}"
@@ -57,7 +57,8 @@ def read_version(path: Path) -> Binary:
             [path, "--version"], capture_output=True, text=True, timeout=10, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise EngineError(f"{path} cannot be run: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else "it does not tell its version"
+        raise EngineError(f"{path} cannot be run: {why}; name another by --pgbouncer") from error
     return Binary(path, parse_version(done.stdout + done.stderr, str(path)))
 
 
@@ -65,5 +66,7 @@ def parse_version(text: str, source: str) -> Version:
     """``PgBouncer 1.26.1`` as (1, 26, 1). Raises EngineError."""
     match = re.search(r"PgBouncer (\d+)\.(\d+)(?:\.(\d+))?", text)
     if match is None:
-        raise EngineError(f"{source} does not say which PgBouncer it is: {text.strip()[:200]!r}")
+        raise EngineError(
+            f"{source} is no PgBouncer, it says {text.strip()[:200]!r}; name another by --pgbouncer"
+        )
     return int(match[1]), int(match[2]), int(match[3] or 0)

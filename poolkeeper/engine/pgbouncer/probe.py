@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import psycopg
 
 from poolkeeper.domain.errors import Refused, Unavailable
+from poolkeeper.domain.users import User
+from poolkeeper.engine.layout import ClusterPaths
 
 
-@dataclass(frozen=True)
-class Target:
-    """Where and as whom to log in; ``ca_file`` is what the server's certificate is held against."""
-
-    host: str
-    port: int
-    database: str
-    user: str
-    password: str
-    ca_file: str
-
-
-def probe_login(target: Target, *, timeout: int = 5) -> None:
-    """Log in over TCP and TLS and leave again.
+def probe_login(
+    paths: ClusterPaths, port: int, pool: str, user: User, *, index: int = 1, timeout: int = 5
+) -> None:
+    """Log in to a pool as that user, over the process's own Unix socket, and leave again.
 
     PgBouncer answers the first login of a new pool only once PostgreSQL has let it in, so
-    this shows database, user and rights as well. Raises Refused with PostgreSQL's words,
-    Unavailable if it cannot be told now.
+    this shows database, user, password, HBA and rights. TLS is the process's, not a pool's:
+    PgBouncer does not start without it. Raises Refused with PostgreSQL's words, Unavailable
+    if it cannot be told within ``timeout`` seconds.
     """
     try:
         psycopg.connect(
-            host=target.host,
-            port=target.port,
-            dbname=target.database,
-            user=target.user,
-            password=target.password,
-            sslmode="verify-ca",
-            sslrootcert=target.ca_file,
+            host=str(paths.pooler_run(index)),
+            port=port,
+            dbname=pool,
+            user=user.name,
+            password=user.password,
+            sslmode="disable",
             connect_timeout=timeout,
             application_name="poolkeeper probe",
             autocommit=True,

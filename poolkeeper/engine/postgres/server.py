@@ -52,6 +52,7 @@ __all__ = [
 ]
 
 _PROGRAM = "postgres"
+_TITLE = "postgres:"  # how the command lines of all but the first of its processes begin
 _INITDB_TIMEOUT = 300.0
 _ORPHAN_TIMEOUT = 1.0
 _POLL = 0.02
@@ -80,11 +81,10 @@ def initialise(
         return
     unfinished = paths.root / "data.new"
     password_file = paths.root / "initdb.password"
-    _clear_unfinished(unfinished)
+    _clear_unfinished(installation, unfinished)
     try:
-        # A verifier serves as well, so no password is ever written down.
-        verifier = make_verifier(superuser_password, os.urandom(SALT_BYTES))
-        write_if_changed(password_file, verifier + "\n", owner=processes.account)
+        secret = _choose_secret(installation, superuser_password)
+        write_if_changed(password_file, secret + "\n", owner=processes.account)
         argv = _compose_initdb(installation, unfinished, password_file)
         done = processes.run(argv, timeout=_INITDB_TIMEOUT)
     finally:
@@ -194,13 +194,29 @@ def _compose_initdb(installation: Installation, data: Path, password_file: Path)
     return argv
 
 
-def _clear_unfinished(unfinished: Path) -> None:
+def _choose_secret(installation: Installation, password: str) -> str:
+    """What initdb is told: a verifier serves as well, so the password is not written down.
+
+    But for 13, which reads 99 characters only.
+    """
+    if int(installation.major) < 14:
+        return password
+    return make_verifier(password, os.urandom(SALT_BYTES))
+
+
+def _clear_unfinished(installation: Installation, unfinished: Path) -> None:
     """Remove what a killed run left, and first end an initdb that still works on it."""
     left = search_process(str(unfinished), program="initdb")
     if left is not None:
-        signal_process(left, signal.SIGKILL)
-        wait_gone(left, _ORPHAN_TIMEOUT)
+        _kill(left)
+    for server in search_folder(unfinished, str(installation.bin)):
+        _kill(server)
     remove_tree(unfinished)
+
+
+def _kill(facts: ProcessFacts) -> None:
+    signal_process(facts, signal.SIGKILL)
+    wait_gone(facts, _ORPHAN_TIMEOUT)
 
 
 def _explain_initdb(output: str) -> str:
@@ -224,7 +240,7 @@ def _read_pid_file(paths: ClusterPaths) -> tuple[int | None, str]:
 def _end_orphans(paths: ClusterPaths) -> None:
     """End backends without a server: gently, then not. Their transactions are lost anyway."""
     for signum in (signal.SIGQUIT, signal.SIGKILL):
-        orphans = search_folder(paths.data, "postgres:")
+        orphans = search_folder(paths.data, _TITLE)
         for orphan in orphans:
             signal_process(orphan, signum)
         deadline = time.monotonic() + _ORPHAN_TIMEOUT
@@ -234,4 +250,7 @@ def _end_orphans(paths: ClusterPaths) -> None:
 
 
 def _describe_failure(paths: ClusterPaths, what: str) -> str:
+    # The process that writes the log ends last, and has the reason to write.
+    for left in search_folder(paths.data, _TITLE):
+        wait_gone(left, _ORPHAN_TIMEOUT)
     return f"{what}: {explain_failure(read_log_tail(paths).splitlines())}"

@@ -1,0 +1,62 @@
+"""`poolkeeper down`: stop the control plane, and the data plane too if asked."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from poolkeeper.cli.dialogue import confirm, show_progress
+from poolkeeper.cli.grammar import Command, make_command
+from poolkeeper.cli.invocation import get as get_invocation
+from poolkeeper.settings import Settings, load, read_environment
+
+STOP_SECONDS = 60.0
+
+app = make_command()
+
+
+@app.command(cls=Command)
+def down(
+    ctx: typer.Context,
+    all: Annotated[
+        bool, typer.Option("--all", help="Also stop PostgreSQL and PgBouncer; clients are cut.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Do not ask.")] = False,
+) -> None:
+    """Stop Poolkeeper on this machine.
+
+    PostgreSQL and PgBouncer go on without it, and so do their clients; the next
+    `poolkeeper up` takes them over again. With --all they are stopped as well.
+    """
+    invocation = get_invocation(ctx)
+    loaded = load(invocation.list_flags(), read_environment(), host_checks=False)
+    if all:
+        confirm(
+            "stop PostgreSQL and PgBouncer too? All their clients are cut; the data stays.",
+            force=force,
+        )
+    _stop_control_plane(loaded.settings)
+    if all:
+        _stop_data_plane(loaded.settings)
+
+
+def _stop_control_plane(settings: Settings) -> None:
+    from poolkeeper import control_plane
+
+    holder = control_plane.find_holder(settings)
+    if holder is None:
+        print(f"Poolkeeper does not run in {settings.state_dir}.")
+        return
+    with show_progress(f"Stopping Poolkeeper (process {holder})"):
+        control_plane.stop(settings, STOP_SECONDS)
+    print(f"Stopped Poolkeeper (process {holder}).")
+
+
+def _stop_data_plane(settings: Settings) -> None:
+    from poolkeeper import control_plane
+
+    with show_progress("Stopping PostgreSQL and PgBouncer"):
+        lines = control_plane.stop_data_plane(settings)
+    for line in lines or ["No PostgreSQL and no PgBouncer of Poolkeeper runs."]:
+        print(line)

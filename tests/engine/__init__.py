@@ -1,0 +1,1 @@
+"""The engine against the real thing: processes, files, PostgreSQL."""
