@@ -1,4 +1,4 @@
-"""The control plane as one process: started, found, stopped.
+"""The control plane as one process: started, and what it leaves running stopped.
 
 ::
 
@@ -10,14 +10,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import signal
 import threading
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,18 +24,19 @@ from poolkeeper.api.app import build_app
 from poolkeeper.domain.errors import PoolkeeperError
 from poolkeeper.engine.files import write_if_changed
 from poolkeeper.engine.layout import ClusterPaths
-from poolkeeper.engine.processes import observe_process, signal_process, wait_gone
-from poolkeeper.first_start import FirstCluster, complete_first_start, ensure_local_token
+from poolkeeper.first_start import (
+    FirstCluster,
+    await_first_passes,
+    complete_first_start,
+    ensure_local_token,
+)
 from poolkeeper.logs import configure_logs
 from poolkeeper.reconcile.teardown import stop_servers
 from poolkeeper.settings import Settings
+from poolkeeper.state_lock import StateLock
 from poolkeeper.store import clusters
 
 _log = structlog.get_logger("poolkeeper")
-
-
-class AlreadyRunning(PoolkeeperError):
-    """Another control plane holds the state."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ def serve(settings: Settings, *, empty: bool, ready: Callable[[Summary], None]) 
     this returns. Raises PoolkeeperError.
     """
     wiring.prepare_state(settings)
-    with _Lock(settings.state_dir):
+    with StateLock(settings.state_dir):
         configure_logs(settings.state_dir / "logs", settings.log_level)
         parts = wiring.build(settings)
         ensure_local_token(parts.context, settings.state_dir / "token")
@@ -87,36 +84,6 @@ def serve(settings: Settings, *, empty: bool, ready: Callable[[Summary], None]) 
             raise failed[0]
 
 
-def find_holder(settings: Settings) -> int | None:
-    """The pid of the control plane that holds the state, if any."""
-    try:
-        lock = os.open(settings.state_dir / "lock", os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return int(os.pread(lock, 32, 0).decode().strip() or 0) or None
-    finally:
-        os.close(lock)
-    return None
-
-
-def stop(settings: Settings, timeout: float) -> int | None:
-    """Stop the control plane, if it runs, and return its pid. Raises PoolkeeperError."""
-    pid = find_holder(settings)
-    facts = observe_process(pid) if pid else None
-    if facts is None:
-        return None
-    signal_process(facts, signal.SIGTERM)
-    if not wait_gone(facts, timeout):
-        raise PoolkeeperError(
-            f"the control plane (pid {facts.pid}) is still running after {timeout:g} s;"
-            " see `poolkeeper logs`"
-        )
-    return facts.pid
-
-
 def stop_data_plane(settings: Settings) -> list[str]:
     """Stop all PostgreSQL and PgBouncer servers; one line for each cluster that had any.
 
@@ -124,7 +91,7 @@ def stop_data_plane(settings: Settings) -> list[str]:
     PoolkeeperError.
     """
     stopped = []
-    with _Lock(settings.state_dir):
+    with StateLock(settings.state_dir):
         parts = wiring.build(settings)
         with parts.store.read() as tx:
             found = [clusters.read_desired(tx, each) for each in clusters.list_cluster_ids(tx)]
@@ -152,16 +119,9 @@ def _open_for_business(
     token_file, ca_file = state / "token", state / "ca" / "ca.crt"
     try:
         server.wait_started()
-        text = json.dumps(
-            {
-                "api": server.url,
-                "token_file": str(token_file),
-                "ca_file": str(ca_file),
-                "pid": os.getpid(),
-            }
-        )
-        write_if_changed(state / "api.json", text + "\n", owner=None)
+        _announce(state / "api.json", server.local_url, token_file, ca_file)
         first = complete_first_start(parts.context, state / "starting", empty=empty)
+        await_first_passes(parts.context)
         ready(Summary(server.url, token_file, ca_file, first))
     except PoolkeeperError as error:
         failed.append(error)
@@ -172,38 +132,7 @@ def _open_for_business(
         server.stop()
 
 
-class _Lock:
-    """Makes sure that one control plane at a time works on a state directory."""
-
-    def __init__(self, state_dir: Path) -> None:
-        self._path = state_dir / "lock"
-        self._descriptor = -1
-
-    def __enter__(self) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        self._descriptor = os.open(self._path, flags, 0o600)
-        deadline = time.monotonic() + 1.0
-        while True:
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                # find_holder takes it for an instant, to look.
-                if time.monotonic() > deadline:
-                    self._refuse()
-            time.sleep(0.02)
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
-
-    def __exit__(self, *_: object) -> None:
-        with suppress(OSError):
-            os.ftruncate(self._descriptor, 0)
-        os.close(self._descriptor)
-
-    def _refuse(self) -> None:
-        pid = os.pread(self._descriptor, 32, 0).decode().strip()
-        os.close(self._descriptor)
-        raise AlreadyRunning(
-            f"process {pid or 'unknown'} already runs Poolkeeper on {self._path.parent};"
-            " stop it with `poolkeeper down`, or choose another --state-dir"
-        )
+def _announce(path: Path, url: str, token_file: Path, ca_file: Path) -> None:
+    """Tell the CLI of this machine how to reach us."""
+    places = {"api": url, "token_file": str(token_file), "ca_file": str(ca_file)}
+    write_if_changed(path, json.dumps({**places, "pid": os.getpid()}) + "\n", owner=None)

@@ -38,6 +38,8 @@ POOL = "main-pool"
 _POOL_SIZE = 10
 _REGION = "nyc1"
 _CREATION_TIMEOUT = 180.0
+_PASS_TIMEOUT = 10.0
+_LONGEST_SLEEP = 0.25
 
 _OWNER = "local"
 
@@ -59,6 +61,16 @@ def ensure_local_token(context: Context, path: Path) -> None:
     except (OSError, Unauthenticated):
         _, value = create_token(context, _OWNER, _OWNER, [ADMIN])
         write_if_changed(path, value + "\n", owner=None, fsync=True)
+
+
+def await_first_passes(context: Context) -> None:
+    """Return once each cluster had a pass, or after a while: one in trouble holds up nobody."""
+    with context.store.read() as tx:
+        waiting = clusters.list_cluster_ids(tx)
+    deadline = time.monotonic() + _PASS_TIMEOUT
+    for cluster_id in waiting:
+        while context.changes.version(cluster_id) == 0 and time.monotonic() < deadline:
+            context.changes.wait_beyond(cluster_id, 0, _LONGEST_SLEEP)
 
 
 def complete_first_start(context: Context, marker: Path, *, empty: bool) -> FirstCluster | None:
@@ -110,7 +122,7 @@ def _await_creation(context: Context, cluster: Cluster) -> None:
         if (state is not None and state.phase is Phase.PARKED) or time.monotonic() > deadline:
             reason = state.reason if state else "nothing has begun"
             raise NotReady(f"cluster {cluster.name!r} could not be created: {reason}")
-        context.changes.wait_beyond(cluster.id, seen, 0.25)
+        context.changes.wait_beyond(cluster.id, seen, _LONGEST_SLEEP)
 
 
 def _describe(context: Context) -> FirstCluster | None:

@@ -25,7 +25,7 @@ _BACKLOG = 512
 
 
 class HttpServer:
-    """Serves until stopped. ``url`` is what clients use: the public host's name and the port."""
+    """Serves until stopped."""
 
     def __init__(self, parts: Parts, server: uvicorn.Server, listener: socket.socket) -> None:
         self._parts = parts
@@ -35,7 +35,16 @@ class HttpServer:
 
     @property
     def url(self) -> str:
-        name = self._parts.settings.public_host
+        """What clients use: the public host's name and the port."""
+        return self._compose_url(self._parts.settings.public_host)
+
+    @property
+    def local_url(self) -> str:
+        """What works on this machine, whether or not its public name can be resolved here."""
+        listen = self._parts.settings.listen
+        return self._compose_url({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen, listen))
+
+    def _compose_url(self, name: str) -> str:
         host = f"[{name}]" if ":" in name else name
         return f"https://{host}:{self._parts.settings.api_port}"
 

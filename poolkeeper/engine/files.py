@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Iterator
@@ -35,11 +34,12 @@ def write_if_changed(
 
     A changed file is a new inode: PgBouncer compares whole-second time, size and inode.
     Owner and mode are put right even if no byte differs. ``fsync`` is for what cannot be
-    rendered again after a power cut. Raises OSError.
+    rendered again after a power cut. A file has one writer at a time. Raises OSError.
     """
     wanted = text.encode() if isinstance(text, str) else text
     with _open_folder(path.parent, follow=owner is None) as folder:
         if _settle_unchanged(path.name, folder, wanted, owner, mode):
+            _remove_unfinished(path.name, folder)
             return False
         with _renamed_when_whole(path.name, folder, fsync=fsync) as written:
             _set_rights(written, owner, mode)
@@ -148,7 +148,8 @@ def _settle_unchanged(
 @contextlib.contextmanager
 def _renamed_when_whole(name: str, folder: int, *, fsync: bool) -> Iterator[int]:
     """A new file to write, which takes the name when the block ends without an error."""
-    temporary = f".{name}.{secrets.token_hex(6)}"
+    temporary = _name_unfinished(name)
+    _remove_unfinished(name, folder)
     written = os.open(temporary, _CREATE, 0o600, dir_fd=folder)
     try:
         yield written
@@ -157,12 +158,22 @@ def _renamed_when_whole(name: str, folder: int, *, fsync: bool) -> Iterator[int]
         os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(temporary, dir_fd=folder)
+            _remove_unfinished(name, folder)
         raise
     finally:
         os.close(written)
     if fsync:
         os.fsync(folder)
+
+
+def _name_unfinished(name: str) -> str:
+    """The same each time: what a killed writer left is found, and replaced, by the next."""
+    return f".{name}.new"
+
+
+def _remove_unfinished(name: str, folder: int) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(_name_unfinished(name), dir_fd=folder)
 
 
 def _write_all(descriptor: int, wanted: bytes) -> None:

@@ -162,7 +162,7 @@ class ClusterReconciler:
                 since = state.since if state.phase is phase else tx.now
                 failed = replace(latest, phase=phase, reason=reason, since=since)
                 status.write_cluster_state(tx, failed)
-            self._host.changes.publish(self._id)
+        self._host.changes.publish(self._id)
         pause: float = min(0.25 * 2**self._attempts, _LONGEST_BACKOFF)
         return pause * random.uniform(0.8, 1.2)
 

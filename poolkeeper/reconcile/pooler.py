@@ -189,11 +189,12 @@ class Pooler:
     def _reload(self, desired: Desired, before: Mapping[str, str]) -> None:
         try:
             self._connect(desired).reload()
-        except ReloadRefused:
+        except ReloadRefused as error:
+            why = read_pooler_log(self._paths)
             self._files.put_back(before)
             with contextlib.suppress(ReloadRefused):
                 self._connect(desired).reload()
-            raise
+            raise ReloadRefused(f"{error}: {why}") from error
 
     def _read_back(self, desired: Desired, entries: Sequence[Entry]) -> Served:
         """What is served now; raises ReloadRefused unless it is what was written."""

@@ -21,6 +21,7 @@ from poolkeeper.reconcile.host import Host
 
 _START_TIMEOUT = 60.0
 _RELOAD_TIMEOUT = 5.0
+_CLOCK_GRAIN = 0.02  # the time of a file is as of the kernel's last tick
 
 Progress = Callable[[str], None]
 
@@ -42,17 +43,18 @@ def ensure_postgres(
     if not server.is_initialised(paths):
         progress("initialising the data directory")
         server.initialise(paths, installation, host.processes, desired.superuser_password)
-    if server.find_postmaster(paths) is None:
+    found = server.find_postmaster(paths)
+    if found is None:
         progress("starting PostgreSQL")
         backends.close()
-        started = server.start(paths, installation, host.processes)
-        port = desired.cluster.ports.direct
-        server.wait_until_accepting(paths, port, started, timeout=_START_TIMEOUT)
-        return True
-    if changed:
+    running = found or server.start(paths, installation, host.processes)
+    # One that was found may have been started, and then left to itself, a moment ago.
+    port = desired.cluster.ports.direct
+    server.wait_until_accepting(paths, port, running, timeout=_START_TIMEOUT)
+    if found and (changed or _is_unread(desired, paths, backends)):
         progress("reloading PostgreSQL")
         _reload(desired, paths, backends)
-    return False
+    return found is None
 
 
 def is_running(paths: ClusterPaths) -> bool:
@@ -103,6 +105,13 @@ def _write_configuration(host: Host, desired: Desired, paths: ClusterPaths) -> b
         ),
     ]
     return any(written)
+
+
+def _is_unread(desired: Desired, paths: ClusterPaths, backends: Backends) -> bool:
+    """Whether a file is newer than what the server has read: somebody was killed in between."""
+    read = (paths.postgres_conf, paths.postgres_hba, paths.postgres_ident)
+    newest = max(path.stat().st_mtime for path in (*read, paths.certificate, paths.key))
+    return _load_time(desired, backends).timestamp() <= newest + _CLOCK_GRAIN
 
 
 def _reload(desired: Desired, paths: ClusterPaths, backends: Backends) -> None:

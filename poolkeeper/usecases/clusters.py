@@ -201,5 +201,6 @@ def _choose_ports(context: Context, taken: set[int]) -> Ports:
         if context.port_is_free(ports.direct) and context.port_is_free(ports.pool):
             return ports
     raise Unavailable(
-        f"no free pair of ports from {context.first_port} upwards; free some or set first_port"
+        f"no free pair of ports from {context.first_port} upwards;"
+        " free some, or choose others with --first-port"
     )

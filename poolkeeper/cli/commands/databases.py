@@ -80,6 +80,7 @@ CONNECTION = Table(
 )
 
 Cluster = Annotated[str, typer.Argument(metavar="CLUSTER", help="Name or id of the cluster.")]
+NewName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the new cluster.")]
 EngineFlag = Annotated[str, typer.Option(metavar="ENGINE", help="The engine.")]
 VersionFlag = Annotated[str, typer.Option(metavar="MAJOR", help="Version of PostgreSQL.")]
 NodesFlag = Annotated[int, typer.Option(metavar="N", help="Number of nodes.")]
@@ -88,6 +89,7 @@ SizeFlag = Annotated[str, typer.Option(metavar="SLUG", help="Size: memory and co
 StorageFlag = Annotated[int, typer.Option(metavar="MIB", help="Disk space; 0: the size's own.")]
 NetworkFlag = Annotated[str, typer.Option(metavar="UUID", help="The private network.")]
 TagFlag = Annotated[list[str] | None, typer.Option(metavar="TAG,…", help="Tags to set.")]
+WaitFlag = Annotated[bool, typer.Option("--wait", help="Return when it is online.")]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Delete without asking.")]
 
 
@@ -110,7 +112,7 @@ def get_cluster(ctx: typer.Context, cluster: Cluster) -> None:
 @app.command("create", cls=TableCommand)
 def create_cluster(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new cluster.")],
+    name: NewName,
     engine: EngineFlag = "pg",
     version: VersionFlag = "",
     num_nodes: NodesFlag = 1,
@@ -119,11 +121,11 @@ def create_cluster(
     storage_size_mib: StorageFlag = 0,
     private_network_uuid: NetworkFlag = "",
     tag: TagFlag = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Return when it is online.")] = False,
+    wait: WaitFlag = False,
 ) -> None:
     """Create a cluster."""
     invocation = get_invocation(ctx)
-    body = {
+    body: dict[str, object] = {
         "name": name,
         "engine": engine,
         "version": version,
@@ -132,8 +134,9 @@ def create_cluster(
         "size": size,
         "private_network_uuid": private_network_uuid,
         "tags": [part for text in tag or [] for part in text.split(",")],
-        **({"storage_size_mib": storage_size_mib} if storage_size_mib else {}),
     }
+    if storage_size_mib:
+        body["storage_size_mib"] = storage_size_mib
     with open_api(invocation) as api:
         created: Item = api.post("v2", "databases", body=body)["database"]
         if wait:

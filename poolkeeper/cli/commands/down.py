@@ -42,19 +42,19 @@ def down(
 
 
 def _stop_control_plane(settings: Settings) -> None:
-    from poolkeeper import control_plane
+    from poolkeeper.state_lock import find_holder, stop_holder
 
-    holder = control_plane.find_holder(settings)
+    holder = find_holder(settings.state_dir)
     if holder is None:
         print(f"Poolkeeper does not run in {settings.state_dir}.")
         return
     with show_progress(f"Stopping Poolkeeper (process {holder})"):
-        control_plane.stop(settings, STOP_SECONDS)
+        stop_holder(settings.state_dir, STOP_SECONDS)
     print(f"Stopped Poolkeeper (process {holder}).")
 
 
 def _stop_data_plane(settings: Settings) -> None:
-    from poolkeeper import control_plane
+    from poolkeeper import control_plane  # here: it brings the whole server with it
 
     with show_progress("Stopping PostgreSQL and PgBouncer"):
         lines = control_plane.stop_data_plane(settings)

@@ -21,20 +21,21 @@ CONTROL_PLANE = "control-plane"
 
 app = make_command()
 
+What = Annotated[
+    str, typer.Argument(metavar="CLUSTER", help="Name or id of a cluster, for PostgreSQL's log.")
+]
+Pooler = Annotated[
+    bool, typer.Option("--pooler", help="The log of the cluster's PgBouncer instead.")
+]
+Process = Annotated[int, typer.Option(metavar="N", help="Which PgBouncer, if there are several.")]
+
 
 @app.command(cls=Command)
 def logs(
     ctx: typer.Context,
-    what: Annotated[
-        str,
-        typer.Argument(metavar="CLUSTER", help="Name or id of a cluster, for PostgreSQL's log."),
-    ] = CONTROL_PLANE,
-    pooler: Annotated[
-        bool, typer.Option("--pooler", help="The log of the cluster's PgBouncer instead.")
-    ] = False,
-    process: Annotated[
-        int, typer.Option(metavar="N", help="Which PgBouncer, where there are several.")
-    ] = 1,
+    what: What = CONTROL_PLANE,
+    pooler: Pooler = False,
+    process: Process = 1,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", metavar="N", help="So many lines.")] = 50,
 ) -> None:

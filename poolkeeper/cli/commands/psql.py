@@ -79,9 +79,7 @@ def psql(
 
     Arguments after -- go to psql: poolkeeper psql main main-pool -- -c 'SELECT 1'
     """
-    program = shutil.which("psql")
-    if program is None:
-        raise CommandFailed("there is no psql here: install the package postgresql-client")
+    program = _find_program()
     if pool and db:
         raise CommandFailed("--db is for direct connections: a pool has its own database")
     with open_api(get_invocation(ctx)) as api:
@@ -93,6 +91,13 @@ def psql(
     if target.password:
         environment["PGPASSWORD"] = target.password
     os.execve(program, ["psql", conninfo, *ctx.meta[__name__]], environment)
+
+
+def _find_program() -> str:
+    program = shutil.which("psql")
+    if program is None:
+        raise CommandFailed("there is no psql here: install the package postgresql-client")
+    return program
 
 
 def _find_target(

@@ -60,9 +60,9 @@ def read_status(settings: Settings) -> dict[str, Any]:
 
 
 def _find_holder(settings: Settings) -> int | None:
-    from poolkeeper import control_plane  # here: it brings the whole server with it
+    from poolkeeper.state_lock import find_holder
 
-    return control_plane.find_holder(settings)
+    return find_holder(settings.state_dir)
 
 
 def _ask_api(settings: Settings) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import select
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
+from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
+from psycopg.pq.abc import PGconn, PGresult
 
 from poolkeeper.domain.errors import ConsoleUnreachable, ReloadRefused
 from poolkeeper.domain.names import CONSOLE_DATABASE
@@ -18,6 +20,10 @@ from poolkeeper.engine.pgbouncer.binary import Version, parse_version
 from poolkeeper.engine.pgbouncer.render import CONSOLE_USER
 
 _CONNECT_TIMEOUT = 3
+# Nothing that is asked here takes long; a process that hangs must not hang who asks.
+_ANSWER_TIMEOUT = 10.0
+
+Row = Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -34,10 +40,17 @@ class ServedEntry:
     paused: bool
 
 
-class Console:
-    """One connection to the console of one process; simple queries only (usage.md)."""
+class _Rejected(Exception):
+    """The console answered with an error."""
 
-    def __init__(self, connection: psycopg.Connection[dict[str, Any]]) -> None:
+
+class Console:
+    """One connection to the console of one process; simple queries only (usage.md).
+
+    Whatever fails with ConsoleUnreachable leaves nothing to be done but to close it.
+    """
+
+    def __init__(self, connection: psycopg.Connection) -> None:
         self._connection = connection
 
     @classmethod
@@ -54,8 +67,6 @@ class Console:
                 connect_timeout=_CONNECT_TIMEOUT,
                 application_name="poolkeeper",
                 autocommit=True,
-                prepare_threshold=None,
-                row_factory=dict_row,
             )
         except psycopg.Error as error:
             raise ConsoleUnreachable(f"PgBouncer's console: {_first_line(error)}") from error
@@ -68,18 +79,15 @@ class Console:
     def read_version(self) -> Version:
         """What ``SHOW VERSION`` says. Raises ConsoleUnreachable."""
         rows = self._query("SHOW VERSION")
-        return parse_version(str(next(iter(rows[0].values()))), "PgBouncer's console")
+        return parse_version(_read(rows[0], "version"), "PgBouncer's console")
 
     def reload(self) -> None:
         """Read the files again. Raises ReloadRefused (PgBouncer ≥ 1.25 says so; compare
         list_entries in any case), ConsoleUnreachable."""
-        with self._translated():
-            try:
-                self._connection.execute("RELOAD")
-            except psycopg.OperationalError:
-                raise
-            except psycopg.Error as error:
-                raise ReloadRefused(f"PgBouncer refused its files: {_first_line(error)}") from error
+        try:
+            self._execute("RELOAD")
+        except _Rejected as error:
+            raise ReloadRefused(f"PgBouncer refused its files: {error}") from error
 
     def pause(self, name: str) -> None:
         """Hold back a pool's queries; returns once no transaction runs. Names are checked
@@ -97,15 +105,15 @@ class Console:
     def list_entries(self) -> dict[str, ServedEntry]:
         """``SHOW DATABASES``, without the console's own. Raises ConsoleUnreachable."""
         return {
-            row["name"]: ServedEntry(
-                name=row["name"],
-                db=row["database"],
+            _read(row, "name"): ServedEntry(
+                name=_read(row, "name"),
+                db=_read(row, "database"),
                 mode=row.get("pool_mode"),
-                size=int(row["pool_size"]),
-                max_connections=int(row["max_connections"]),
-                backends=int(row["current_connections"]),
-                clients=int(row.get("current_client_connections") or 0),
-                paused=bool(int(row.get("paused") or 0)),
+                size=_count(row, "pool_size"),
+                max_connections=_count(row, "max_connections"),
+                backends=_count(row, "current_connections"),
+                clients=_count(row, "current_client_connections"),
+                paused=_count(row, "paused") > 0,
             )
             for row in self._query("SHOW DATABASES")
             if row["name"] != CONSOLE_DATABASE
@@ -115,47 +123,97 @@ class Console:
         """``SHOW POOLS``, summed over the users of each pool. Raises ConsoleUnreachable."""
         loads: dict[str, PoolLoad] = {}
         for row in self._query("SHOW POOLS"):
-            if row["database"] != CONSOLE_DATABASE:
-                loads[row["database"]] = _add(loads.get(row["database"]), _load(row))
+            name = _read(row, "database")
+            if name != CONSOLE_DATABASE:
+                loads[name] = _add(loads.get(name), _load(row))
         return loads
 
     def count_logins(self, name: str) -> int:
         """Backends of a pool that are logging in right now. Raises ConsoleUnreachable."""
         rows = self._query("SHOW POOLS")
-        return sum(int(row["sv_login"]) for row in rows if row["database"] == name)
+        return sum(_count(row, "sv_login") for row in rows if row["database"] == name)
 
     def list_backend_pids(self, name: str) -> list[int]:
         """PostgreSQL's pids of a pool's backends. Raises ConsoleUnreachable."""
         rows = self._query("SHOW SERVERS")
-        return [
-            int(row["remote_pid"])
-            for row in rows
-            if row["database"] == name and int(row.get("remote_pid") or 0) > 0
-        ]
+        pids = [_count(row, "remote_pid") for row in rows if row["database"] == name]
+        return [pid for pid in pids if pid > 0]
 
     def _command(self, text: str) -> None:
-        with self._translated():
-            self._connection.execute(text.encode())
-
-    def _query(self, text: str) -> list[dict[str, Any]]:
-        with self._translated():
-            return self._connection.execute(text.encode()).fetchall()
-
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
         try:
-            yield
+            self._execute(text)
+        except _Rejected as error:
+            raise ConsoleUnreachable(f"PgBouncer's console: {error}") from error
+
+    def _query(self, text: str) -> list[Row]:
+        try:
+            return _read_rows(self._execute(text))
+        except _Rejected as error:
+            raise ConsoleUnreachable(f"PgBouncer's console: {error}") from error
+
+    def _execute(self, text: str) -> PGresult:
+        """Raises _Rejected, ConsoleUnreachable."""
+        pgconn = self._connection.pgconn
+        try:
+            pgconn.send_query(text.encode())
+            result = _await_result(pgconn, time.monotonic() + _ANSWER_TIMEOUT)
         except psycopg.Error as error:
             raise ConsoleUnreachable(f"PgBouncer's console: {_first_line(error)}") from error
+        if result.status == ExecStatus.FATAL_ERROR:
+            text = (result.error_field(DiagnosticField.MESSAGE_PRIMARY) or b"").decode()
+            raise _Rejected(text)
+        return result
 
 
-def _load(row: Mapping[str, Any]) -> PoolLoad:
+def _await_result(pgconn: PGconn, deadline: float) -> PGresult:
+    """The result of what was sent. Raises psycopg.Error, ConsoleUnreachable."""
+    poll = select.poll()
+    poll.register(pgconn.socket, select.POLLIN)
+    last = None
+    while True:
+        while pgconn.is_busy():
+            if not poll.poll(max(deadline - time.monotonic(), 0) * 1000):
+                raise ConsoleUnreachable(
+                    f"PgBouncer's console does not answer within {_ANSWER_TIMEOUT:g} s"
+                )
+            pgconn.consume_input()
+        result = pgconn.get_result()
+        if result is None:
+            break
+        last = result
+    if last is None or pgconn.status != ConnStatus.OK:
+        raise ConsoleUnreachable("PgBouncer's console closed the connection")
+    return last
+
+
+def _read_rows(result: PGresult) -> list[Row]:
+    names = [(result.fname(column) or b"").decode() for column in range(result.nfields)]
+    return [
+        {name: _decode(result.get_value(row, column)) for column, name in enumerate(names)}
+        for row in range(result.ntuples)
+    ]
+
+
+def _decode(value: bytes | None) -> str | None:
+    return None if value is None else value.decode()
+
+
+def _read(row: Row, name: str) -> str:
+    return row[name] or ""
+
+
+def _count(row: Row, name: str) -> int:
+    """A number; 0 where this version has no such column, or no value in it."""
+    return int(row.get(name) or 0)
+
+
+def _load(row: Row) -> PoolLoad:
     return PoolLoad(
-        clients_active=int(row["cl_active"]),
-        clients_waiting=int(row["cl_waiting"]),
-        backends_active=int(row["sv_active"]),
-        backends_idle=int(row["sv_idle"]) + int(row["sv_used"]),
-        maxwait_seconds=int(row["maxwait"]) + int(row["maxwait_us"]) / 1_000_000,
+        clients_active=_count(row, "cl_active"),
+        clients_waiting=_count(row, "cl_waiting"),
+        backends_active=_count(row, "sv_active"),
+        backends_idle=_count(row, "sv_idle") + _count(row, "sv_used"),
+        maxwait_seconds=_count(row, "maxwait") + _count(row, "maxwait_us") / 1_000_000,
     )
 
 

@@ -206,12 +206,21 @@ def _choose_secret(installation: Installation, password: str) -> str:
 
 def _clear_unfinished(installation: Installation, unfinished: Path) -> None:
     """Remove what a killed run left, and first end an initdb that still works on it."""
-    left = search_process(str(unfinished), program="initdb")
-    if left is not None:
-        _kill(left)
-    for server in search_folder(unfinished, str(installation.bin)):
-        _kill(server)
-    remove_tree(unfinished)
+    deadline = time.monotonic() + _ORPHAN_TIMEOUT
+    while True:
+        left = search_process(str(unfinished), program="initdb")
+        if left is not None:
+            _kill(left)
+        for helper in search_folder(unfinished, str(installation.bin.resolve())):
+            _kill(helper)
+        try:
+            remove_tree(unfinished)
+        except OSError:
+            # A helper that initdb had just started has written into it meanwhile.
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return
 
 
 def _kill(facts: ProcessFacts) -> None:
@@ -250,7 +259,8 @@ def _end_orphans(paths: ClusterPaths) -> None:
 
 
 def _describe_failure(paths: ClusterPaths, what: str) -> str:
-    # The process that writes the log ends last, and has the reason to write.
-    for left in search_folder(paths.data, _TITLE):
+    # The process that writes the log ends last, with the reason still to write; it may not
+    # have got its title yet.
+    for left in search_folder(paths.data, ""):
         wait_gone(left, _ORPHAN_TIMEOUT)
     return f"{what}: {explain_failure(read_log_tail(paths).splitlines())}"
