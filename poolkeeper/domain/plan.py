@@ -113,6 +113,7 @@ def _plan_user(before: PoolShape, after: PoolShape) -> Change | None:
     detail = "clients that are connected stay as they are; new logins must be the new user"
     if after.user is None:
         detail = "clients that are connected stay as they are; any user may log in from now on"
+    detail += "; while those who stay keep all backends busy, new ones wait"
     return Change(
         "user",
         before.user or "(as the connecting user)",

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,13 +36,14 @@ _DEAD_STATES = frozenset("ZXx")
 class ProcessFacts:
     """A process as observed; pid and ``start_ticks`` together mean this one and no other.
 
-    ``rss``: resident bytes by the kernel's quick count, which for a small process may be 0.
+    Two facts of one process are equal, however it has grown. ``rss``: resident bytes by the
+    kernel's quick count, which for a small process may be 0.
     """
 
     pid: int
     start_ticks: int
-    started_at: datetime
-    rss: int
+    started_at: datetime = field(compare=False)
+    rss: int = field(compare=False)
 
 
 class Processes:

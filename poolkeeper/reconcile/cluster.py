@@ -106,6 +106,7 @@ class ClusterReconciler:
         self._unsettled = True
         self._apply(desired, state, servers)
         if resync:
+            servers.tidy_logs(desired)
             self._host.observations.put_processes(self._id, servers.describe(desired))
 
     def _apply(self, desired: Desired, state: ClusterState, servers: Servers) -> None:

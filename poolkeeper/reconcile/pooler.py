@@ -20,7 +20,8 @@ from poolkeeper.domain.pools import PoolMode
 from poolkeeper.domain.status import PoolLoad, ServerProcess
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.pgbouncer.console import Console, ServedEntry
-from poolkeeper.engine.pgbouncer.process import find_pooler, read_pooler_log, start_pooler
+from poolkeeper.engine.pgbouncer.log import read_pooler_log, rotate_pooler_log
+from poolkeeper.engine.pgbouncer.process import find_pooler, start_pooler
 from poolkeeper.engine.processes import wait_gone
 from poolkeeper.reconcile.backends import Backends
 from poolkeeper.reconcile.host import Host
@@ -79,6 +80,11 @@ class Pooler:
         version = ".".join(map(str, self._connect(desired).read_version()))
         port = desired.cluster.ports.pool
         return ServerProcess("pgbouncer", 1, facts.pid, version, port, facts.started_at)
+
+    def rotate_log(self, desired: Desired) -> None:
+        """Begin a new log if this one is long. Raises ConsoleUnreachable, ReloadRefused."""
+        if rotate_pooler_log(self._paths):
+            self._connect(desired).reload()
 
     def apply(
         self,

@@ -10,6 +10,9 @@ from poolkeeper.domain.errors import Refused, Unavailable
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.pgbouncer.probe import probe_login
 
+_PATIENCE = 5
+_SHORT_PATIENCE = 2
+
 
 class Proofs:
     """Kept in memory only: after a restart a pool is shown to work at its next change."""
@@ -40,8 +43,9 @@ class Proofs:
     def _try(self, desired: Desired, entry: Entry, *, may_wait: bool) -> str:
         name = entry.user or DEFAULT_USER
         user = next(user for user in desired.users if user.name == name and not user.deleted)
+        port, patience = desired.cluster.ports.pool, _SHORT_PATIENCE if may_wait else _PATIENCE
         try:
-            probe_login(self._paths, desired.cluster.ports.pool, entry.name, user)
+            probe_login(self._paths, port, entry.name, user, timeout=patience)
         except Refused as error:
             return str(error)
         except Unavailable as error:

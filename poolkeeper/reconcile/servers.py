@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from poolkeeper.domain.clusters import Desired
 from poolkeeper.domain.status import PoolLoad, ServerProcess
 from poolkeeper.engine.layout import ClusterPaths
+from poolkeeper.engine.postgres.log import prune_logs
 from poolkeeper.reconcile import postgres
 from poolkeeper.reconcile.backends import Backends
 from poolkeeper.reconcile.catalog import apply_catalog
@@ -57,6 +58,11 @@ class Servers:
             self._pooler.describe(desired),
         )
         return tuple(process for process in found if process is not None)
+
+    def tidy_logs(self, desired: Desired) -> None:
+        """Keep the servers' logs from filling the disk. Raises EngineError, OSError."""
+        prune_logs(self.paths)
+        self._pooler.rotate_log(desired)
 
     def apply(
         self,

@@ -21,7 +21,7 @@ from poolkeeper.engine.pgbouncer.render import CONSOLE_USER
 
 _CONNECT_TIMEOUT = 3
 # Nothing that is asked here takes long; a process that hangs must not hang who asks.
-_ANSWER_TIMEOUT = 10.0
+_ANSWER_TIMEOUT = 5.0
 
 Row = Mapping[str, str | None]
 

@@ -8,6 +8,8 @@ from poolkeeper.domain.errors import Refused, Unavailable
 from poolkeeper.domain.users import User
 from poolkeeper.engine.layout import ClusterPaths
 
+_WAITED_IN_VAIN = "query_wait_timeout"
+
 
 def probe_login(
     paths: ClusterPaths, port: int, pool: str, user: User, *, index: int = 1, timeout: int = 5
@@ -34,6 +36,8 @@ def probe_login(
     except psycopg.errors.ConnectionTimeout as error:
         raise Unavailable(f"a login through the pool took longer than {timeout} s") from error
     except psycopg.Error as error:
+        if _WAITED_IN_VAIN in str(error):
+            raise Unavailable("a login through the pool waited in vain for a backend") from error
         raise Refused(f"a login through the pool failed: {_describe(error)}") from error
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 
 from poolkeeper.domain.errors import ProcessFailed
-from poolkeeper.engine.files import make_directory, read_tail
+from poolkeeper.engine.files import make_directory
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.pgbouncer.binary import Binary
+from poolkeeper.engine.pgbouncer.log import log_file, read_pooler_log
 from poolkeeper.engine.processes import (
     Processes,
     ProcessFacts,
@@ -43,7 +44,7 @@ def start_pooler(
     marker = _marker(paths, index)
     pid = processes.spawn(
         [str(binary.path), "-q", marker],
-        log=paths.log / f"pooler-{index}.log",
+        log=log_file(paths, index),
         marker=marker,
         nofile=nofile,
     )
@@ -60,14 +61,6 @@ def stop_pooler(paths: ClusterPaths, index: int = 1) -> bool:
         return False
     _stop(facts)
     return True
-
-
-def read_pooler_log(paths: ClusterPaths, lines: int = 5, index: int = 1) -> str:
-    """The last lines of its log that tell of trouble, to be a reason."""
-    found = read_tail(paths.log / f"pooler-{index}.log", 50)
-    marked = ("FATAL", "ERROR", "WARNING", "rror while loading")
-    telling = [line for line in found if any(mark in line for mark in marked)]
-    return " · ".join((telling or found)[-lines:])
 
 
 def _stop(facts: ProcessFacts) -> None:

@@ -22,6 +22,7 @@ from poolkeeper.domain.names import CONSOLE_DATABASE, SUPERUSER
 from poolkeeper.domain.scram import SALT_BYTES, make_verifier
 from poolkeeper.domain.users import User
 from poolkeeper.engine.layout import ClusterPaths
+from poolkeeper.engine.pgbouncer.log import log_file
 
 CONSOLE_USER = SUPERUSER
 
@@ -120,7 +121,7 @@ def _process_values(paths: ClusterPaths, settings: PoolerSettings, index: int) -
         "client_tls_key_file": paths.key,
         "listen_addr": settings.listen,
         "listen_port": settings.listen_port,
-        "logfile": paths.log / f"pooler-{index}.log",
+        "logfile": log_file(paths, index),
         "max_client_conn": settings.max_client_conn,
         "peer_id": index,
         "pidfile": paths.pooler_run(index) / "pgbouncer.pid",
