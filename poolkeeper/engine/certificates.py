@@ -81,17 +81,12 @@ def ensure_leaf(
     never leaves a pair that does not match. The file holds the leaf, then the authority's
     certificate. Raises OSError.
     """
-    leaf_key = _parse_key(read_file(key))
-    fresh_key = leaf_key is None
-    if leaf_key is None:
-        leaf_key = ec.generate_private_key(ec.SECP256R1())
-    found = read_file(certificate)
-    good = (
-        not fresh_key
-        and found is not None
-        and _is_good_leaf(found, authority, leaf_key, names=names, now=now)
-    )
-    leaf = found if good and found else _issue_leaf(authority, leaf_key, names, now)
+    leaf_key = _parse_key(read_file(key)) or ec.generate_private_key(ec.SECP256R1())
+    leaf = read_file(certificate) or b""
+    # No certificate is good for a key that was made just now.
+    good = _is_good_leaf(leaf, authority, leaf_key, names=names, now=now)
+    if not good:
+        leaf = _issue_leaf(authority, leaf_key, names, now)
     # Written even if good: owner and mode are put right by it.
     write_if_changed(key, _key_to_pem(leaf_key), owner=owner, mode=0o600, fsync=True)
     write_if_changed(certificate, leaf, owner=owner, mode=0o600, fsync=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from poolkeeper.domain.errors import EngineError
@@ -16,6 +17,7 @@ from poolkeeper.engine.accounts import Account, find_account
 from poolkeeper.engine.certificates import Authority, ensure_authority
 from poolkeeper.engine.layout import make_state_folders
 from poolkeeper.engine.postgres.binaries import Installation, find_majors
+from poolkeeper.engine.postgres.connections import Connection
 from poolkeeper.engine.processes import Processes
 from tests.engine.servers import Postgres
 from tests.plane import find_free_ports
@@ -101,3 +103,15 @@ def mortal(
     made.initialise()
     yield made
     made.destroy()
+
+
+@pytest.fixture
+def superuser(postgres: Postgres) -> Iterator[Connection]:
+    with postgres.superuser() as connection:
+        yield connection
+
+
+@pytest.fixture
+def doadmin(postgres: Postgres) -> Iterator[psycopg.Connection]:
+    with postgres.login("doadmin") as connection:
+        yield connection

@@ -36,6 +36,12 @@ def make_user(name: str, role: Role = Role.NORMAL, **more: bool) -> User:
     return User(name, role, password, verifier, 1, **more)
 
 
+def ask(connection: psycopg.Connection, question: str, *parameters: object) -> object:
+    """The one value that a query returns."""
+    row = connection.execute(question, parameters).fetchone()  # type: ignore[arg-type]
+    return row and row[0]
+
+
 @dataclass
 class Postgres:
     """One cluster's server; its files stand where the layout says, in ``state``."""

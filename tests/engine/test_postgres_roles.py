@@ -1,85 +1,15 @@
-"""Roles, databases and who may come in, as clients and as the superuser see it."""
+"""Roles, and what they may do, as clients and as the superuser see it."""
 
 import contextlib
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import psycopg
 import pytest
 from psycopg import errors, sql
 
-from poolkeeper.domain.users import Role
-from poolkeeper.engine.postgres import backends, databases, roles
+from poolkeeper.engine.postgres import databases, roles
 from poolkeeper.engine.postgres.connections import Connection
-from tests.engine.servers import ODD_USER, QUOTED_USER, Postgres, make_user
-from tests.plane import wait_until
-
-
-@pytest.fixture
-def superuser(postgres: Postgres) -> Iterator[Connection]:
-    with postgres.superuser() as connection:
-        yield connection
-
-
-@pytest.fixture
-def doadmin(postgres: Postgres) -> Iterator[psycopg.Connection]:
-    with postgres.login("doadmin") as connection:
-        yield connection
-
-
-@pytest.fixture
-def opened(postgres: Postgres) -> Callable[[str], Connection]:
-    return postgres.superuser
-
-
-def ask(connection: psycopg.Connection, question: str, *parameters: object) -> object:
-    row = connection.execute(question, parameters).fetchone()  # type: ignore[arg-type]
-    return row and row[0]
-
-
-# --- who may come in
-
-
-@pytest.mark.parametrize("name", ["doadmin", "app", ODD_USER, QUOTED_USER])
-def test_users_log_in_with_tls_verified_in_full(postgres: Postgres, name: str) -> None:
-    with postgres.login(name) as connection:
-        assert ask(connection, "SELECT current_user") == name
-        tls = "SELECT ssl AND version >= 'TLSv1.2' FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
-        assert ask(connection, tls) is True
-
-
-def test_the_address_is_verified_too(postgres: Postgres) -> None:
-    postgres.login("app", host="127.0.0.1").close()
-    with pytest.raises(psycopg.OperationalError, match=r"certificate.* does not match"):
-        postgres.login("app", host="elsewhere.test", hostaddr="127.0.0.1")
-
-
-def test_nobody_comes_over_the_network_without_tls(postgres: Postgres) -> None:
-    with pytest.raises(psycopg.OperationalError, match=r"no pg_hba\.conf entry"):
-        postgres.login("app", sslmode="disable")
-
-
-def test_the_superuser_does_not_come_over_the_network(postgres: Postgres) -> None:
-    for sslmode in ("require", "disable"):
-        with pytest.raises(psycopg.OperationalError, match=r"pg_hba\.conf rejects"):
-            postgres.login("poolkeeper", password=postgres.password, sslmode=sslmode)
-
-
-def test_a_wrong_password_is_refused(postgres: Postgres) -> None:
-    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        postgres.login("app", password="wrong")
-
-
-def test_pgbouncer_comes_as_each_user_without_a_password(postgres: Postgres) -> None:
-    for name in ("doadmin", ODD_USER, QUOTED_USER):
-        with postgres.peer(name) as connection:
-            assert ask(connection, "SELECT current_user") == name
-    for name in ("poolkeeper", "pg_monitor", "stranger"):
-        with pytest.raises(psycopg.OperationalError, match=r"no password|[Pp]eer auth"):
-            postgres.peer(name)
-
-
-# --- roles
+from tests.engine.servers import ODD_USER, Postgres, ask, make_user
 
 
 def test_roles_are_set_up_once(postgres: Postgres, superuser: Connection) -> None:
@@ -196,67 +126,6 @@ def test_who_may_connect(superuser: Connection) -> None:
         superuser.execute("GRANT CONNECT ON DATABASE defaultdb TO PUBLIC")
 
 
-# --- databases
-
-
-@pytest.mark.parametrize("name", ["Sales-2026", "a.b", 'x"; DROP DATABASE defaultdb; --'])
-def test_databases_come_and_go(postgres: Postgres, superuser: Connection, name: str) -> None:
-    assert databases.ensure_database(superuser, name)
-    assert not databases.ensure_database(superuser, name)
-    assert databases.list_databases(superuser)[name].owner == "doadmin"
-    with contextlib.closing(postgres.login("app", name)) as connection:
-        databases.drop_database(superuser, name)
-        with pytest.raises(psycopg.OperationalError):
-            connection.execute("SELECT 1")
-    databases.drop_database(superuser, name)
-    assert name not in databases.list_databases(superuser)
-
-
-def test_a_database_that_is_replicated_from_is_dropped(
-    postgres: Postgres, superuser: Connection
-) -> None:
-    databases.ensure_database(superuser, "streamed")
-    with contextlib.closing(postgres.login("doadmin", "streamed", replication="database")) as line:
-        line.execute("CREATE_REPLICATION_SLOT s LOGICAL pgoutput")
-        line.pgconn.send_query(
-            b"START_REPLICATION SLOT s LOGICAL 0/0 (proto_version '1', publication_names 'p')"
-        )
-        active = "SELECT active FROM pg_replication_slots"
-        wait_until("the slot is being read", lambda: ask(superuser, active))
-        databases.drop_database(superuser, "streamed")
-    assert ask(superuser, "SELECT count(*) FROM pg_replication_slots") == 0
-
-
-def test_statistics_of_statements_are_kept(
-    postgres: Postgres, doadmin: psycopg.Connection, opened: Callable[[str], Connection]
-) -> None:
-    with postgres.login("app") as connection:
-        connection.execute("SELECT 12345 AS looked_for")
-    found = "SELECT sum(calls) FROM pg_stat_statements WHERE query LIKE '%%looked_for'"
-    assert ask(doadmin, found) == 1
-    with opened("defaultdb") as connection:
-        assert not databases.ensure_statistics(connection)
-
-
-def test_settings_of_an_owner_do_not_bind_the_superuser(
-    postgres: Postgres, doadmin: psycopg.Connection
-) -> None:
-    doadmin.execute("ALTER DATABASE defaultdb SET default_transaction_read_only = on")
-    doadmin.execute("ALTER DATABASE defaultdb SET search_path = planted")
-    doadmin.execute("ALTER DATABASE defaultdb SET statement_timeout = 1")
-    try:
-        with postgres.superuser("defaultdb") as connection:
-            assert ask(connection, "SHOW search_path") == ""
-            assert ask(connection, "SHOW statement_timeout") == "5min"
-            connection.execute("CREATE TABLE public.written ()")
-            connection.execute("DROP TABLE public.written")
-    finally:
-        doadmin.execute("ALTER DATABASE defaultdb RESET ALL")
-
-
-# --- the end of a user
-
-
 def test_what_a_dropped_user_owned_is_kept(postgres: Postgres, superuser: Connection) -> None:
     name = "Leaving-User"
     roles.apply_roles(superuser, [make_user(name)])
@@ -295,63 +164,3 @@ def test_users_to_be_deleted_are_not_made(superuser: Connection) -> None:
     leaving = replace(make_user("never"), deleted=True)
     assert roles.apply_roles(superuser, [leaving]) == []
     assert "never" not in roles.list_roles(superuser)
-
-
-# --- backends
-
-
-def test_a_dead_poolers_backends_are_ended_and_no_others(
-    postgres: Postgres, superuser: Connection
-) -> None:
-    with contextlib.ExitStack() as stack:
-        pooled = [stack.enter_context(contextlib.closing(postgres.peer("app"))) for _ in range(3)]
-        direct = stack.enter_context(contextlib.closing(postgres.login("app")))
-        counted = [each for each in backends.count_backends(superuser) if each.user == "app"]
-        expected = {True: 3, False: 1}
-        assert {each.via_socket: each.backends for each in counted} == expected
-        assert backends.terminate_pool_backends(superuser, [pooled[0].info.backend_pid]) == 1
-        assert backends.terminate_pool_backends(superuser, [direct.info.backend_pid]) == 0
-        assert backends.terminate_pool_backends(superuser) == 2
-        assert backends.terminate_pool_backends(superuser) == 0
-        for connection in pooled:
-            with pytest.raises(psycopg.OperationalError):
-                connection.execute("SELECT 1")
-        assert ask(direct, "SELECT 1") == 1
-
-
-def test_a_query_whose_client_is_gone_is_stopped(postgres: Postgres, superuser: Connection) -> None:
-    if superuser.info.server_version < 140000:
-        pytest.skip("PostgreSQL looks after its clients from 14 on")
-    client = postgres.peer("app")
-    client.pgconn.send_query(b"SELECT pg_sleep(300)")
-    running = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app' AND state = 'active'"
-    wait_until("it runs", lambda: ask(superuser, running) == 1)
-    client.close()
-    wait_until("it is stopped", lambda: ask(superuser, running) == 0)
-
-
-# --- secrets
-
-
-def test_no_password_is_ever_in_the_log_or_the_statistics(
-    postgres: Postgres, superuser: Connection, doadmin: psycopg.Connection
-) -> None:
-    superuser.execute("SET log_statement = 'all'")
-    user = make_user("secretive")
-    roles.apply_roles(superuser, [user])
-    for statement in (
-        "ALTER ROLE app PASSWORD 'secret-typed' BROKEN",
-        "SELECT 'secret-typed' FROM missing",
-    ):
-        with pytest.raises(psycopg.Error):
-            doadmin.execute(statement)
-    doadmin.execute("CREATE ROLE typed LOGIN PASSWORD 'secret-typed'")
-    doadmin.execute("DROP ROLE typed")
-    roles.drop_user(postgres.superuser, "secretive")
-    superuser.execute("RESET log_statement")
-    written = postgres.read_logs()
-    assert "CREATE ROLE" in written
-    assert "secret" not in written.replace("secretive", "")
-    assert user.role == Role.NORMAL
-    kept = "SELECT count(*) FROM pg_stat_statements WHERE query LIKE '%%secret-%%'"
-    assert ask(doadmin, kept) == 0

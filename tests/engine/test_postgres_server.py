@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -52,7 +53,9 @@ def test_a_killed_initdb_is_done_again(
     pid = processes.spawn(argv, log=made.paths.log / "initdb", marker=str(unfinished))
     left = observe_process(pid)
     assert left is not None
-    wait_until("its server works", lambda: search_folder(unfinished, str(installation.bin)))
+    wait_until(
+        "its server works", lambda: search_folder(unfinished, str(installation.bin.resolve()))
+    )
     assert not server.is_initialised(made.paths)
 
     made.initialise()
@@ -68,17 +71,25 @@ def test_a_killed_initdb_is_done_again(
 
 
 def test_initdb_that_fails_says_why(
-    state: Path, installation: Installation, processes: Processes, authority: Authority
+    state: Path,
+    folder: Path,
+    installation: Installation,
+    processes: Processes,
+    authority: Authority,
 ) -> None:
     made = Postgres(state, installation, processes, authority, 25060)
-    with pytest.raises(OSError, match="No such file"):
-        server.initialise(made.paths, installation, processes, "x")
     made.prepare()
-    (made.paths.root / "data.new").symlink_to("/proc")
-    with contextlib.suppress(OSError), pytest.raises(ProcessFailed, match="initdb: error"):
+    broken = folder / "initdb"
+    broken.write_text("#!/bin/sh\necho running\necho 'initdb: error: no space' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    made.installation = replace(installation, bin=folder)
+    with pytest.raises(ProcessFailed, match="initdb: error: no space"):
         made.initialise()
     assert not server.is_initialised(made.paths)
     assert not (made.paths.root / "initdb.password").exists()
+    with pytest.raises(ProcessFailed, match=r"cannot start .*/nowhere/initdb"):
+        made.installation = replace(installation, bin=Path("/nowhere"))
+        made.initialise()
 
 
 def test_it_is_made_as_promised(started: Postgres) -> None:

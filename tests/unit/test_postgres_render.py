@@ -62,7 +62,7 @@ def test_hba_and_ident() -> None:
 
 
 def test_values_are_escaped() -> None:
-    paths = ClusterPaths.of(Path("/srv/it's, \\a \"place\""), CLUSTER.id, CLUSTER.ports)
+    paths = ClusterPaths.of(Path('/srv/it\'s, \\a "place"'), CLUSTER.id, CLUSTER.ports)
     text = conf(paths=paths)
     start = "/srv/it''s, \\\\a "
     assert f"""data_directory = '{start}"place"/clusters/{CLUSTER.id}/data'""" in text
