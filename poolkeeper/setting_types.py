@@ -91,7 +91,8 @@ def parse_path(text: str) -> Path:
 
 
 def parse_state_dir(text: str) -> Path:
-    path = parse_path(text)
+    # Servers are known again by the paths they were started with: one place, one spelling.
+    path = parse_path(text).resolve()
     if len(str(path)) > LONGEST_STATE_DIR:
         raise ValueError(
             f"{text!r} has {len(str(path))} characters, at most {LONGEST_STATE_DIR} fit: the Unix "
