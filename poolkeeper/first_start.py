@@ -23,12 +23,11 @@ from poolkeeper.engine.files import write_if_changed
 from poolkeeper.store import clusters, status
 from poolkeeper.usecases.clusters import (
     ClusterView,
-    cluster_connection,
     create_cluster,
     get_cluster,
     list_clusters,
-    pool_connection,
 )
+from poolkeeper.usecases.connections import cluster_connection, pool_connection
 from poolkeeper.usecases.context import Context
 from poolkeeper.usecases.pools import create_pool
 from poolkeeper.usecases.tokens import authenticate, create_token

@@ -18,7 +18,7 @@ from poolkeeper.api.present import present_cluster
 from poolkeeper.api.problems import DOCUMENTED
 from poolkeeper.domain.clusters import ClusterRequest, parse_cluster_request
 from poolkeeper.domain.errors import InvalidField
-from poolkeeper.usecases import clusters
+from poolkeeper.usecases import clusters, connections
 from poolkeeper.usecases.clusters import ClusterView
 
 router = APIRouter(
@@ -103,5 +103,5 @@ def _answer(caller: Caller, view: ClusterView, status: int) -> Json:
 
 
 def _present(caller: Caller, view: ClusterView) -> shapes.Cluster:
-    connection = clusters.cluster_connection(caller.context, view)
+    connection = connections.cluster_connection(caller.context, view)
     return present_cluster(view, connection, reveal=caller.may_see_passwords)

@@ -13,9 +13,8 @@ from poolkeeper.api.paging import Paging, cut_page, describe_page
 from poolkeeper.api.paths import ClusterId, PoolName
 from poolkeeper.api.present import present_pool
 from poolkeeper.api.problems import DOCUMENTED
-from poolkeeper.domain.errors import NotFound
 from poolkeeper.domain.pools import Pool, PoolShape, parse_mode
-from poolkeeper.usecases import clusters, pools
+from poolkeeper.usecases import clusters, connections, pools
 from poolkeeper.usecases.clusters import ClusterView
 
 router = APIRouter(
@@ -47,9 +46,7 @@ def create_pool(caller: Creator, cluster_id: ClusterId, body: PoolBody) -> Json:
     """Create a pool; clients can connect through its URI when this answers."""
     shape = _parse_shape(body)
     pool = pools.create_pool(caller.context, caller.actor, cluster_id, body.name, shape)
-    view = clusters.get_cluster(caller.context, cluster_id)
-    answer: shapes.PoolAnswer = {"pool": _present(caller, view, pool)}
-    return Json(answer, 201)
+    return _answer(caller, cluster_id, pool, 201)
 
 
 @router.get(
@@ -59,12 +56,8 @@ def create_pool(caller: Creator, cluster_id: ClusterId, body: PoolBody) -> Json:
 )
 def get_pool(caller: Reader, cluster_id: ClusterId, name: PoolName) -> Json:
     """One pool."""
-    view = clusters.get_cluster(caller.context, cluster_id)
-    for pool in view.pools:
-        if pool.name == name:
-            answer: shapes.PoolAnswer = {"pool": _present(caller, view, pool)}
-            return Json(answer)
-    raise NotFound("not found")
+    pool = pools.get_pool(caller.context, cluster_id, name)
+    return _answer(caller, cluster_id, pool, 200)
 
 
 @router.put("/{pool_name}", operation_id="databases_update_connectionPool", status_code=204)
@@ -92,5 +85,12 @@ def _parse_shape(body: PoolShapeBody) -> PoolShape:
 
 
 def _present(caller: Caller, view: ClusterView, pool: Pool) -> shapes.Pool:
-    connection = clusters.pool_connection(caller.context, view, pool)
+    connection = connections.pool_connection(caller.context, view, pool)
     return present_pool(pool, connection, reveal=caller.may_see_passwords)
+
+
+def _answer(caller: Caller, cluster_id: ClusterId, pool: Pool, status: int) -> Json:
+    connection = connections.read_pool_connection(caller.context, cluster_id, pool)
+    shown = present_pool(pool, connection, reveal=caller.may_see_passwords)
+    answer: shapes.PoolAnswer = {"pool": shown}
+    return Json(answer, status)

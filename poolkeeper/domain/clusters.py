@@ -119,7 +119,7 @@ def parse_cluster_request(
     majors = list(majors)
     parse_cluster_name(name)
     if engine != ENGINE:
-        raise InvalidRequest("invalid engine")
+        raise InvalidRequest(f"invalid engine: {ENGINE!r} is what can be had")
     if num_nodes != 1:
         raise InvalidRequest(f"invalid node count: {num_nodes} asked, one node is what can be had")
     parsed_size = parse_size(size)

@@ -40,7 +40,9 @@ def parse_pool_name(text: str) -> str:
 def parse_cluster_name(text: str) -> str:
     """A cluster's name: 3–63 lower-case letters, digits and inner hyphens."""
     if not _CLUSTER.fullmatch(text):
-        raise InvalidRequest("invalid cluster name")
+        raise InvalidRequest(
+            "invalid cluster name: 3 to 63 characters out of a-z 0-9 -, with no - at either end"
+        )
     return text
 
 

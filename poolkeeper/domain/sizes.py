@@ -70,9 +70,9 @@ class Size:
 
 def parse_size(slug: str) -> Size:
     """The size of that slug. Raises InvalidRequest with DigitalOcean's text."""
-    if slug not in SLUGS:
-        raise InvalidRequest("invalid size")
     match = _SLUG.fullmatch(slug)
-    if match is None:
-        raise InvalidRequest("invalid size")
+    if slug not in SLUGS or match is None:
+        raise InvalidRequest(
+            f"invalid size: it is a slug such as {DEFAULT_SIZE}; the options list all"
+        )
     return Size(slug, int(match["vcpus"]), int(match["gib"]))

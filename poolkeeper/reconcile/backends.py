@@ -8,15 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 import psycopg
 
 from poolkeeper.domain.clusters import Desired
+from poolkeeper.domain.entries import Entry
 from poolkeeper.domain.errors import EngineError
-from poolkeeper.domain.pools import Pool
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.postgres import backends, roles
 from poolkeeper.engine.postgres.connections import Connection, connect
 
 
 class Backends:
-    """One superuser connection, made when needed; it takes a reserved slot, never a pool's."""
+    """One superuser connection, made when needed; it takes no slot that is promised to pools."""
 
     def __init__(self, paths: ClusterPaths) -> None:
         self._paths = paths
@@ -51,20 +51,18 @@ class Backends:
             with _translated():
                 backends.terminate_pool_backends(self.connect(desired), pids)
 
-    def refuse_pools(self, desired: Desired, pools: Sequence[Pool]) -> Mapping[str, str]:
+    def refuse_entries(self, desired: Desired, entries: Sequence[Entry]) -> Mapping[str, str]:
         """Pools whose user may not connect to their database, with the reason."""
-        if not pools:
+        asked = [(entry.name, entry.user, entry.db) for entry in entries if entry.user]
+        if not asked:
             return {}
         with _translated():
             connection = self.connect(desired)
             return {
-                pool.name: (
-                    f"user {pool.shape.user!r} may not connect to database {pool.shape.db!r};"
-                    f' GRANT CONNECT ON DATABASE "{pool.shape.db}" TO "{pool.shape.user}"'
-                )
-                for pool in pools
-                if pool.shape.user is not None
-                and not roles.may_connect(connection, pool.shape.user, pool.shape.db)
+                name: f"user {user!r} may not connect to database {db!r};"
+                f' GRANT CONNECT ON DATABASE "{db}" TO "{user}"'
+                for name, user, db in asked
+                if not roles.may_connect(connection, user, db)
             }
 
 

@@ -77,7 +77,8 @@ class Loop:
                 turn = self._turns[cluster_id] = _Turn(self._build(cluster_id), 0.0)
             turn.woken = True
             turn.due = 0.0
-            self._changed.notify_all()
+            # Here and not in the scheduler: somebody waits, and a thread's turn costs them time.
+            self._start_due()
 
     def _run(self) -> None:
         roll_call = 0.0
@@ -106,6 +107,8 @@ class Loop:
                     self._turns[cluster_id] = _Turn(self._build(cluster_id), 0.0)
 
     def _start_due(self) -> None:
+        if self._stopping:
+            return
         now = time.monotonic()
         for cluster_id, turn in self._turns.items():
             if not turn.running and turn.due <= now:

@@ -86,20 +86,17 @@ class Pooler:
         if rotate_pooler_log(self._paths):
             self._connect(desired).reload()
 
-    def apply(
-        self,
-        desired: Desired,
-        changed: Collection[str],
-        refused: Mapping[str, str],
-        now: datetime,
-    ) -> Outcome:
-        """One pass. ``changed`` pools have to be shown to work. ``refused`` ones PostgreSQL
-        would not serve as they are wanted, with its reason; they stay as they are served.
-        Raises EngineError, OSError."""
+    def apply(self, desired: Desired, changed: Collection[str], now: datetime) -> Outcome:
+        """One pass. ``changed`` pools have to be shown to work; one that PostgreSQL would not
+        serve from its new database stays on the old one. Raises EngineError, OSError."""
         served = self._observe_served(desired)
         clients = None if served is None else {name: e.clients for name, e in served.items()}
         plan = plan_entries(desired.pools, clients, now, self._host.drain)
-        entries = _hold_back(plan.entries, refused, served or {})
+        refused = self._refuse_moves(desired, plan.entries, served or {})
+        entries = [
+            replace(entry, db=served[entry.name].db) if served and entry.name in refused else entry
+            for entry in plan.entries
+        ]
         if served is None:
             self._files.write(desired, entries)
             self._start(desired)
@@ -128,6 +125,16 @@ class Pooler:
                 console.reconnect(name)
                 self._reconnected[name] = generation
         return over
+
+    def _refuse_moves(
+        self, desired: Desired, entries: Sequence[Entry], served: Served
+    ) -> Mapping[str, str]:
+        """Pools that change their database for one that their user may not connect to.
+
+        Asked before: once moved, every transaction of those who are connected would fail.
+        """
+        moving = [e for e in entries if e.name in served and served[e.name].db != e.db]
+        return self._backends.refuse_entries(desired, moving)
 
     def _observe_served(self, desired: Desired) -> Served | None:
         if not self.is_running():
@@ -239,15 +246,6 @@ class Pooler:
                 self._paths, desired.cluster.ports.pool, desired.console_password
             )
         return self._console
-
-
-def _hold_back(entries: Sequence[Entry], refused: Mapping[str, str], served: Served) -> list[Entry]:
-    """Entries of refused pools as they are served now; those never served are left out."""
-    return [
-        replace(entry, db=served[entry.name].db) if entry.name in refused else entry
-        for entry in entries
-        if entry.name not in refused or entry.name in served
-    ]
 
 
 def _gives_up_sessions(entry: Entry, served: ServedEntry | None) -> bool:

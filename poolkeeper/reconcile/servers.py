@@ -76,18 +76,16 @@ class Servers:
         are not, some of which are ``retried``. Raises EngineError, OSError."""
         restarted = self._ensure_postgres(desired, progress)
         catalog = apply_catalog(self._backends, desired, applied, retried)
-        changed = [
-            pool
-            for pool in desired.pools
-            if pool.deleted_at is None
-            and (pool.generation > applied or f"pool:{pool.name}" in failing)
-        ]
-        refused = self._backends.refuse_pools(desired, changed)
         if not self._pooler.is_running():
             progress("starting PgBouncer")
             restarted = (*restarted, "PgBouncer")
-        names = {pool.name for pool in changed}
-        outcome = self._pooler.apply(desired, names, refused, self._host.now())
+        changed = {
+            pool.name
+            for pool in desired.pools
+            if pool.deleted_at is None
+            and (pool.generation > applied or f"pool:{pool.name}" in failing)
+        }
+        outcome = self._pooler.apply(desired, changed, self._host.now())
         shrinking = self._pooler.shrink(desired, outcome.served)
         return Applied(outcome, catalog, shrinking, restarted)
 

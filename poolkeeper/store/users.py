@@ -27,6 +27,12 @@ def list_users(tx: Transaction, cluster_id: UUID) -> list[User]:
     return [_to_user(tx, row) for row in tx.connection.execute(query)]
 
 
+def list_user_names(tx: Transaction, cluster_id: UUID) -> list[str]:
+    """As list_users, without unsealing what nobody looks at."""
+    query = select(users.c.name).where(users.c.cluster_id == cluster_id, users.c.deleted.is_(False))
+    return list(tx.connection.execute(query).scalars())
+
+
 def list_all_users(tx: Transaction, cluster_id: UUID) -> list[User]:
     """The live ones and the tombstones."""
     query = select(users).where(users.c.cluster_id == cluster_id).order_by(users.c.id)

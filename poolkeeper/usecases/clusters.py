@@ -12,7 +12,6 @@ from poolkeeper.domain.clusters import (
     ClusterRequest,
     Ports,
 )
-from poolkeeper.domain.connections import Connection
 from poolkeeper.domain.errors import NameTaken, Unavailable
 from poolkeeper.domain.events import Event, EventKind, RecordedEvent
 from poolkeeper.domain.pools import Pool
@@ -147,30 +146,6 @@ def list_events(
     """What happened, newest first."""
     with context.store.read() as tx:
         return events.list_events(tx, cluster_id=cluster_id, limit=limit)
-
-
-def cluster_connection(context: Context, view: ClusterView) -> Connection:
-    """The direct connection, always as ``doadmin``."""
-    owner = next(user for user in view.users if user.name == DEFAULT_USER)
-    return Connection(
-        context.public_host,
-        view.cluster.ports.direct,
-        DEFAULT_DATABASE,
-        owner.name,
-        owner.password,
-    )
-
-
-def pool_connection(context: Context, view: ClusterView, pool: Pool) -> Connection:
-    """A pool's connection; the pool's name stands for the database."""
-    user = next((user for user in view.users if user.name == pool.shape.user), None)
-    return Connection(
-        context.public_host,
-        view.cluster.ports.pool,
-        pool.name,
-        user.name if user else "",
-        user.password if user else "",
-    )
 
 
 def _view(tx: Transaction, cluster: Cluster) -> ClusterView:

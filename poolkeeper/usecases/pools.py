@@ -208,7 +208,7 @@ def _read_facts(tx: Transaction, cluster_id: UUID, name: str) -> PoolFacts:
     return PoolFacts(
         budget=cluster.budget,
         databases=frozenset(item.name for item in databases.list_databases(tx, cluster_id)),
-        users=frozenset(user.name for user in users.list_users(tx, cluster_id)),
+        users=frozenset(users.list_user_names(tx, cluster_id)),
         held={other: size for other, size in held.items() if other != name},
     )
 

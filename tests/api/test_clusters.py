@@ -170,7 +170,8 @@ def test_dry_run_checks_and_creates_nothing(front: Front, main: Cluster) -> None
     taken = front.call("POST", "/v2/databases", BODY | {"dry_run": True, "name": "main"})
     assert (taken.status_code, taken.json()["message"]) == (422, "cluster name is not available")
     wrong = front.call("POST", "/v2/databases", BODY | {"dry_run": True, "size": "xxl"})
-    assert (wrong.status_code, wrong.json()["message"]) == (422, "invalid size")
+    assert wrong.status_code == 422
+    assert wrong.json()["message"].startswith("invalid size: ")
     assert front.look() == before
 
 

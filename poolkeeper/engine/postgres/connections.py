@@ -41,22 +41,33 @@ def connect(
 ) -> Connection:
     """A connection as superuser, in autocommit. The caller closes it (``with``).
 
+    One for replication, because these are none of ``max_connections``: there, even a
+    superuser's is one less for the pools, which are promised all but the reserved ones. It
+    knows simple queries only. Where replicas hold all of those, it is an ordinary one.
+
     Raises EngineError with PostgreSQL's reason; ``timeout`` in seconds, at least 2.
     """
     options = " ".join(f"-c {name}={value}" for name, value in _SESSION_SETTINGS.items())
+    values: dict[str, Any] = {
+        "host": str(paths.run),
+        "port": port,
+        "user": SUPERUSER,
+        "password": password,
+        "dbname": dbname,
+        "application_name": APPLICATION_NAME,
+        "connect_timeout": timeout,
+        "options": options,
+        "gssencmode": "disable",
+        "autocommit": True,
+        "cursor_factory": psycopg.ClientCursor,
+    }
     try:
-        return psycopg.connect(
-            host=str(paths.run),
-            port=port,
-            user=SUPERUSER,
-            password=password,
-            dbname=dbname,
-            application_name=APPLICATION_NAME,
-            connect_timeout=timeout,
-            options=options,
-            gssencmode="disable",
-            autocommit=True,
-        )
+        try:
+            return psycopg.connect(**values, replication="database")
+        except psycopg.OperationalError as error:
+            if "max_wal_senders" not in str(error):
+                raise
+            return psycopg.connect(**values)
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
         raise EngineError(f"cannot connect to PostgreSQL on port {port}: {reason}") from error
