@@ -90,7 +90,9 @@ def stop_data_plane(settings: Settings) -> list[str]:
     Only while no control plane runs, since it would start them again. Raises
     PoolkeeperError.
     """
-    stopped = []
+    stopped: list[str] = []
+    if not (settings.state_dir / "key").exists():
+        return stopped
     with StateLock(settings.state_dir):
         parts = wiring.build(settings)
         with parts.store.read() as tx:

@@ -14,12 +14,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 FILE_NAME = "poolkeeper.toml"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LONGEST_STATE_DIR = 70
-STORE_SCHEME = "postgresql+psycopg"
+STORE_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 
 _HOST_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_HOST_LABEL}(?:\.{_HOST_LABEL})*")
@@ -133,10 +132,10 @@ def parse_account(text: str) -> str:
 
 def parse_store_url(text: str) -> str:
     """The message never repeats the text: it may hold a password."""
-    if urlsplit(text).scheme == STORE_SCHEME:
+    if text.startswith(STORE_SCHEMES):
         return text
     raise ValueError(
-        f"must look like {STORE_SCHEME}://USER:PASSWORD@HOST/DATABASE; "
+        "must look like postgresql://USER:PASSWORD@HOST/DATABASE; "
         "leave it out to keep the state in SQLite"
     )
 

@@ -110,7 +110,7 @@ ROWS: tuple[Row, ...] = (
         "listen", types.parse_address, _fixed("127.0.0.1"), "ADDRESS",
         "IP address of the API, the pools and direct connections; 0.0.0.0 for all.",
     ),
-    Row("api_port", _PORT, _fixed(8443), "PORT", "Port of the API and the panel."),
+    Row("api_port", _PORT, _fixed(8443), "PORT", "Port of the API."),
     Row(
         "public_host", types.parse_public_host, _default_public_host, "NAME",
         "Name that URIs and certificates bear. Default: the address listened on, or this "
@@ -126,7 +126,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         "store_url", types.parse_store_url, _fixed(None), "URL",
-        f"{types.STORE_SCHEME}://… keeps the state in PostgreSQL. Default: SQLite in the "
+        "postgresql://… keeps the state in PostgreSQL. Default: SQLite in the "
         "state folder.",
         secret=True,
     ),

@@ -68,4 +68,5 @@ def _explain(row: Row) -> str:
     default = row.default(Process.observe(), {})
     if default is None or "Default:" in row.help:
         return row.help
-    return f"{row.help} [{row.format(default)}]"
+    shown = row.format(default)
+    return f"{row.help} [{':'.join(shown) if isinstance(shown, list) else shown}]"

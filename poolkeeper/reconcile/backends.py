@@ -11,7 +11,7 @@ from poolkeeper.domain.clusters import Desired
 from poolkeeper.domain.entries import Entry
 from poolkeeper.domain.errors import EngineError
 from poolkeeper.engine.layout import ClusterPaths
-from poolkeeper.engine.postgres import backends, roles
+from poolkeeper.engine.postgres import backends, roles, server
 from poolkeeper.engine.postgres.connections import Connection, connect
 
 
@@ -64,6 +64,11 @@ class Backends:
                 for name, user, db in asked
                 if not roles.may_connect(connection, user, db)
             }
+
+    def list_pending_restarts(self, desired: Desired) -> list[str]:
+        """PostgreSQL's settings that wait for a restart. Raises EngineError."""
+        with _translated():
+            return server.list_pending_restarts(self.connect(desired))
 
 
 @contextlib.contextmanager

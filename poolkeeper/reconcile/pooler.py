@@ -81,6 +81,15 @@ class Pooler:
         port = desired.cluster.ports.pool
         return ServerProcess("pgbouncer", 1, facts.pid, version, port, facts.started_at)
 
+    def list_pending_restarts(self, desired: Desired) -> list[str]:
+        """Settings that PgBouncer takes up only when it starts. Raises ConsoleUnreachable."""
+        running = self._connect(desired).read_settings()
+        wanted = {
+            "listen_addr": self._host.listen,
+            "listen_port": str(desired.cluster.ports.pool),
+        }
+        return [name for name, value in wanted.items() if running.get(name) != value]
+
     def rotate_log(self, desired: Desired) -> None:
         """Begin a new log if this one is long. Raises ConsoleUnreachable, ReloadRefused."""
         if rotate_pooler_log(self._paths):

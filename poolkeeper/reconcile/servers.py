@@ -20,12 +20,14 @@ from poolkeeper.reconcile.postgres import Progress
 @dataclass(frozen=True)
 class Applied:
     """What a pass did: ``catalog`` has what failed and why, by subject; ``shrinking`` pools
-    still have more backends than their size; ``restarted`` servers were not running."""
+    still have more backends than their size; ``restarted`` servers were not running;
+    ``pending`` tells of settings that wait for a restart."""
 
     outcome: Outcome
     catalog: Mapping[str, str]
     shrinking: Collection[str]
     restarted: tuple[str, ...]
+    pending: str
 
 
 class Servers:
@@ -37,6 +39,7 @@ class Servers:
         self._backends = Backends(paths)
         self._pooler = Pooler(host, paths, self._backends)
         self._configured_for: object = None
+        self._pending = ""
 
     def are_running(self) -> bool:
         return postgres.is_running(self.paths) and self._pooler.is_running()
@@ -74,6 +77,7 @@ class Servers:
     ) -> Applied:
         """Make it so. ``applied``: the generation that is in force; ``failing``: subjects that
         are not, some of which are ``retried``. Raises EngineError, OSError."""
+        is_look_around = self._configured_for is None
         restarted = self._ensure_postgres(desired, progress)
         catalog = apply_catalog(self._backends, desired, applied, retried)
         if not self._pooler.is_running():
@@ -87,7 +91,21 @@ class Servers:
         }
         outcome = self._pooler.apply(desired, changed, self._host.now())
         shrinking = self._pooler.shrink(desired, outcome.served)
-        return Applied(outcome, catalog, shrinking, restarted)
+        if is_look_around:
+            self._pending = self._describe_pending(desired)
+        return Applied(outcome, catalog, shrinking, restarted, self._pending)
+
+    def _describe_pending(self, desired: Desired) -> str:
+        names = [
+            *self._backends.list_pending_restarts(desired),
+            *self._pooler.list_pending_restarts(desired),
+        ]
+        if not names:
+            return ""
+        return (
+            f"changed settings wait for a restart ({', '.join(names)}):"
+            " run `poolkeeper down --all`, then `poolkeeper up`"
+        )
 
     def _ensure_postgres(self, desired: Desired, progress: Progress) -> tuple[str, ...]:
         """Most passes change only pools; PostgreSQL's files depend on what is compared here."""

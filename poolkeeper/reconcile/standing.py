@@ -31,7 +31,7 @@ def write_standing(
     active = replace(
         state,
         phase=Phase.ACTIVE,
-        reason="",
+        reason=applied.pending,
         step="",
         since=state.since if state.phase is Phase.ACTIVE else tx.now,
         applied_generation=cluster.generation,

@@ -119,6 +119,10 @@ class Console:
             if row["name"] != CONSOLE_DATABASE
         }
 
+    def read_settings(self) -> dict[str, str]:
+        """``SHOW CONFIG``: what the process runs with, by name. Raises ConsoleUnreachable."""
+        return {str(row["key"]): row["value"] or "" for row in self._query("SHOW CONFIG")}
+
     def list_loads(self) -> dict[str, PoolLoad]:
         """``SHOW POOLS``, summed over the users of each pool. Raises ConsoleUnreachable."""
         loads: dict[str, PoolLoad] = {}
