@@ -176,6 +176,26 @@ def search_folder(folder: Path, title: str) -> list[ProcessFacts]:
     return found
 
 
+def is_deserted(folder: Path) -> bool:
+    """Whether surely no process of the folder's owner works in it; False where we cannot tell.
+
+    Raises OSError if the folder cannot be looked at.
+    """
+    owner = folder.stat().st_uid
+    for entry in _PROC.iterdir():
+        try:
+            if not entry.name.isdigit() or entry.stat().st_uid != owner:
+                continue
+            if (entry / "cwd").readlink().is_relative_to(folder):
+                return False
+        except PermissionError:
+            return False
+        except OSError:
+            # It ended meanwhile, or is a zombie, which works nowhere.
+            continue
+    return True
+
+
 def observe_process(pid: int) -> ProcessFacts | None:
     """The process of that pid, whatever it is; None if there is none, or a dead one."""
     try:

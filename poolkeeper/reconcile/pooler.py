@@ -21,7 +21,7 @@ from poolkeeper.domain.status import PoolLoad, ServerProcess
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.pgbouncer.console import Console, ServedEntry
 from poolkeeper.engine.pgbouncer.log import read_pooler_log, rotate_pooler_log
-from poolkeeper.engine.pgbouncer.process import find_pooler, start_pooler
+from poolkeeper.engine.pgbouncer.process import find_pooler, recover_pooler, start_pooler
 from poolkeeper.engine.processes import wait_gone
 from poolkeeper.reconcile.backends import Backends
 from poolkeeper.reconcile.host import Host
@@ -60,7 +60,9 @@ class Pooler:
         self._reconnected: dict[str, int] = {}
 
     def is_running(self) -> bool:
-        return find_pooler(self._paths) is not None
+        """Whether the process lives; one that lost its pid file is taken over with its clients."""
+        account = self._host.processes.account
+        return (find_pooler(self._paths) or recover_pooler(self._paths, account)) is not None
 
     def close(self) -> None:
         """Let go of the console; the process goes on."""

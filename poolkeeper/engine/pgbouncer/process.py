@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 from poolkeeper.domain.errors import ProcessFailed
-from poolkeeper.engine.files import make_directory
+from poolkeeper.engine.accounts import Account
+from poolkeeper.engine.files import make_directory, remove_file, write_if_changed
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.pgbouncer.binary import Binary
 from poolkeeper.engine.pgbouncer.log import log_file, read_pooler_log
@@ -28,6 +30,19 @@ def find_pooler(paths: ClusterPaths, index: int = 1) -> ProcessFacts | None:
     return find_process(_read_pid(paths, index), _marker(paths, index), program=_PROGRAM)
 
 
+def recover_pooler(
+    paths: ClusterPaths, owner: Account | None, index: int = 1
+) -> ProcessFacts | None:
+    """A living process whose pid file is lost or damaged, if there is one; it gets it back.
+
+    All processes are looked through, so ask find_pooler first. Raises OSError.
+    """
+    facts = search_process(_marker(paths, index), program=_PROGRAM)
+    if facts is not None:
+        write_if_changed(_pid_file(paths, index), f"{facts.pid}\n", owner=owner)
+    return facts
+
+
 def start_pooler(
     paths: ClusterPaths, binary: Binary, processes: Processes, *, nofile: int, index: int = 1
 ) -> ProcessFacts:
@@ -40,7 +55,7 @@ def start_pooler(
     if stray is not None:
         _stop(stray)
     make_directory(paths.pooler_run(index), processes.account, 0o700)
-    (paths.pooler_run(index) / "pgbouncer.pid").unlink(missing_ok=True)
+    remove_file(_pid_file(paths, index))
     marker = _marker(paths, index)
     pid = processes.spawn(
         [str(binary.path), "-q", marker],
@@ -74,9 +89,13 @@ def _stop(facts: ProcessFacts) -> None:
 
 def _read_pid(paths: ClusterPaths, index: int) -> int | None:
     try:
-        return int((paths.pooler_run(index) / "pgbouncer.pid").read_text())
+        return int(_pid_file(paths, index).read_text())
     except (OSError, ValueError):
         return None
+
+
+def _pid_file(paths: ClusterPaths, index: int) -> Path:
+    return paths.pooler_run(index) / "pgbouncer.pid"
 
 
 def _marker(paths: ClusterPaths, index: int) -> str:

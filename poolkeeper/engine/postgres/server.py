@@ -30,6 +30,7 @@ from poolkeeper.engine.processes import (
     Processes,
     ProcessFacts,
     find_process,
+    is_deserted,
     observe_process,
     search_folder,
     search_process,
@@ -120,6 +121,7 @@ def start(paths: ClusterPaths, installation: Installation, processes: Processes)
     # PostgreSQL takes a zombie of the pid in postmaster.pid for a living server.
     processes.reap()
     _end_orphans(paths)
+    _remove_stale_pid_file(paths)
     start_log = paths.log / START_LOG
     remove_file(start_log)
     argv = [
@@ -265,6 +267,19 @@ def _end_orphans(paths: ClusterPaths) -> None:
         # A list, not a generator: each one is to be waited for.
         if all([wait_gone(orphan, deadline - time.monotonic()) for orphan in orphans]):
             return
+
+
+def _remove_stale_pid_file(paths: ClusterPaths) -> None:
+    """Remove a postmaster.pid that no process of this data directory stands behind.
+
+    PostgreSQL would not start while its account has any process of that pid: after a reboot
+    another server's, or a zombie, which nobody collects in a container without an init. The
+    file also guards against backends that outlived their server, so it goes only where we can
+    be sure that there are none; else PostgreSQL decides.
+    """
+    pid, _ = _read_pid_file(paths)
+    if pid is not None and is_deserted(paths.data):
+        remove_file(paths.data / "postmaster.pid")
 
 
 def _describe_failure(paths: ClusterPaths, what: str) -> str:
