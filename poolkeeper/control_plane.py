@@ -128,6 +128,9 @@ def _open_for_business(
     except PoolkeeperError as error:
         failed.append(error)
         server.stop()
+    except OSError as error:
+        failed.append(PoolkeeperError(f"cannot work in {state}: {error.strerror or error}"))
+        server.stop()
     except Exception as error:
         _log.exception("start_broke")
         failed.append(PoolkeeperError(f"the start failed: {error!r}; see `poolkeeper logs`"))

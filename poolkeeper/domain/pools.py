@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from poolkeeper.domain.errors import BudgetExceeded, InvalidField, NameTaken
+from poolkeeper.domain.errors import BudgetExceeded, InvalidField
 
 MAX_POOL_SIZE = 2**31 - 1
 
@@ -80,12 +80,6 @@ def admit_shape(shape: PoolShape, facts: PoolFacts) -> PoolShape:
     if shape.size + sum(facts.held.values()) > facts.budget:
         raise BudgetExceeded(shape.size, facts.budget, facts.held)
     return shape
-
-
-def check_name_free(name: str, taken: Iterable[str]) -> None:
-    """Raises NameTaken if a pool of that name lives."""
-    if name in taken:
-        raise NameTaken("pool")
 
 
 def change_shape(

@@ -121,8 +121,8 @@ class ClusterReconciler:
             lambda step: self._show_step(state, step),
         )
         failures = merge_failures(desired, known, retried, applied)
-        with self._host.store.write() as tx:
-            write_standing(tx, desired, state, applied, failures)
+        with self._host.store.write(durable=False) as tx:
+            write_standing(tx, desired, state, applied, known, failures)
         self._host.changes.publish(self._id)
         self._unsettled = bool(applied.shrinking or applied.outcome.plan.draining)
         if state.applied_generation != desired.cluster.generation or applied.restarted:

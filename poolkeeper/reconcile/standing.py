@@ -21,12 +21,14 @@ def write_standing(
     desired: Desired,
     state: ClusterState,
     applied: Applied,
+    known: Mapping[str, Failure],
     failures: Mapping[str, Failure],
 ) -> None:
-    """Write whatever changed: the pools' standing, the failures, and the cluster's own."""
+    """Write whatever changed: the pools' standing, the failures (``known`` are those that are
+    written), and the cluster's own."""
     cluster = desired.cluster
     _write_pools(tx, desired, applied.outcome, failures)
-    if failures != status.read_failures(tx, cluster.id):
+    if failures != known:
         status.write_failures(tx, cluster.id, failures)
     active = replace(
         state,

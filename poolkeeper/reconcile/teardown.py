@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from poolkeeper.domain.clusters import Desired
+from poolkeeper.domain.events import Event, EventKind
 from poolkeeper.domain.status import ClusterState, Phase
 from poolkeeper.engine.files import remove_tree
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.pgbouncer.process import stop_pooler
 from poolkeeper.engine.postgres import server
 from poolkeeper.reconcile.host import Host
-from poolkeeper.store import clusters, status
+from poolkeeper.store import clusters, events, status
 from poolkeeper.store.database import Transaction
 
 _STOP_TIMEOUT = 30.0
@@ -52,6 +53,10 @@ def is_data_due(host: Host, desired: Desired, now: datetime) -> bool:
 
 def remove_data(host: Host, desired: Desired, paths: ClusterPaths) -> None:
     """Remove the files of a deleted cluster, then its rows. Raises OSError."""
+    cluster = desired.cluster
     remove_tree(paths.root)
     with host.store.write() as tx:
-        clusters.remove_cluster(tx, desired.cluster.id)
+        clusters.remove_cluster(tx, cluster.id)
+        events.add_event(
+            tx, Event(EventKind.CLUSTER_REMOVED, "reconciler", cluster.name, cluster.id)
+        )

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from poolkeeper.domain.clusters import Cluster, ClusterRequest, Desired, Ports
 from poolkeeper.domain.errors import NameTaken, NotFound
 from poolkeeper.domain.sizes import parse_size
+from poolkeeper.domain.status import Phase
 from poolkeeper.store.constraints import violates
 from poolkeeper.store.database import Transaction
 from poolkeeper.store.databases import list_all_databases
 from poolkeeper.store.pools import list_all_pools
-from poolkeeper.store.schema import clusters, live_cluster_names
+from poolkeeper.store.schema import cluster_states, clusters, live_cluster_names
 from poolkeeper.store.users import list_all_users
 
 
@@ -93,8 +94,13 @@ def list_cluster_ids(tx: Transaction) -> list[UUID]:
 
 
 def list_ports(tx: Transaction) -> set[int]:
-    """Direct ports in use: those of deleted clusters too, until they are removed."""
-    return set(tx.connection.execute(select(clusters.c.direct_port)).scalars())
+    """Direct ports in use: those of deleted clusters too, until their servers are stopped."""
+    stopped = exists().where(
+        cluster_states.c.cluster_id == clusters.c.id,
+        cluster_states.c.phase == Phase.DELETED.value,
+    )
+    query = select(clusters.c.direct_port).where(or_(clusters.c.deleted_at.is_(None), ~stopped))
+    return set(tx.connection.execute(query).scalars())
 
 
 def read_generation(tx: Transaction, id: UUID) -> int | None:

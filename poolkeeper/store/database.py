@@ -68,12 +68,15 @@ class Store:
             yield tx
 
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
+    def write(self, *, durable: bool = True) -> Iterator[Transaction]:
         """A transaction that no other ``write`` overlaps, in any process.
 
-        It is durable when the block has been left; an exception undoes all of it.
+        It is durable when the block has been left; an exception undoes all of it. With
+        ``durable`` False a power cut may undo it, too, as a whole: for what can be observed
+        again.
         """
-        with self._write(self._engines.writer) as tx:
+        engine = self._engines.writer
+        with self._write(engine if durable else engine.execution_options(durable=False)) as tx:
             yield tx
 
     def close(self) -> None:

@@ -135,7 +135,6 @@ def _prepare_sqlite_reader(connection: sqlite3.Connection, record: object) -> No
 
 def _prepare_sqlite_writer(connection: sqlite3.Connection, record: object) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
 
 
 def _begin_sqlite_read(connection: Connection) -> None:
@@ -145,6 +144,8 @@ def _begin_sqlite_read(connection: Connection) -> None:
 def _begin_sqlite_write(connection: Connection) -> None:
     migrates = connection.get_execution_options().get("migrates", False)
     connection.exec_driver_sql(f"PRAGMA foreign_keys={'OFF' if migrates else 'ON'}")
+    durable = connection.get_execution_options().get("durable", True)
+    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
@@ -173,3 +174,5 @@ def _prepare_postgres_reader(connection: Any, record: object) -> None:
 
 def _begin_postgres_write(connection: Connection) -> None:
     connection.exec_driver_sql(_BEGIN_POSTGRES_WRITE)
+    if not connection.get_execution_options().get("durable", True):
+        connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")

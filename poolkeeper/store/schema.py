@@ -61,12 +61,19 @@ clusters = Table(
     Column("created_at", Timestamp(), nullable=False),
     Column("generation", Integer(), nullable=False),
     Column("deleted_at", Timestamp()),
-    UniqueConstraint("direct_port"),
 )
 
 live_cluster_names = Index(
     "uq_clusters_live_name",
     clusters.c.name,
+    unique=True,
+    sqlite_where=clusters.c.deleted_at.is_(None),
+    postgresql_where=clusters.c.deleted_at.is_(None),
+)
+
+live_cluster_ports = Index(
+    "uq_clusters_live_direct_port",
+    clusters.c.direct_port,
     unique=True,
     sqlite_where=clusters.c.deleted_at.is_(None),
     postgresql_where=clusters.c.deleted_at.is_(None),

@@ -64,18 +64,16 @@ def await_in_force(
     in a transaction of its own and Refused or Unavailable is raised: nothing is applied.
     With ``withdraw`` None the change stands whatever happens, and is only waited for.
     """
+    seen = context.changes.version(intent.cluster_id)
     context.changes.announce(intent.cluster_id)
     deadline = time.monotonic() + context.wait_seconds
     while True:
-        seen = context.changes.version(intent.cluster_id)
+        left = deadline - time.monotonic()
+        seen = context.changes.wait_beyond(intent.cluster_id, seen, min(left, _LONGEST_SLEEP))
         with context.store.read() as tx:
             outcome = _read_outcome(tx, intent)
-        if outcome.settled:
+        if outcome.settled or left <= 0:
             break
-        left = deadline - time.monotonic()
-        if left <= 0:
-            break
-        context.changes.wait_beyond(intent.cluster_id, seen, min(left, _LONGEST_SLEEP))
     if outcome.in_force or withdraw is None:
         return
     _take_back(context, actor, intent, withdraw)

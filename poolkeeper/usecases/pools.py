@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
 
-from poolkeeper.domain.errors import BudgetExceeded, NotFound
+from poolkeeper.domain.clusters import Cluster
+from poolkeeper.domain.errors import BudgetExceeded, NameTaken, NotFound
 from poolkeeper.domain.events import Event, EventKind
 from poolkeeper.domain.names import parse_pool_name
 from poolkeeper.domain.plan import PoolPlan, plan_change
@@ -19,7 +20,6 @@ from poolkeeper.domain.pools import (
     PoolShape,
     admit_shape,
     change_shape,
-    check_name_free,
 )
 from poolkeeper.domain.status import Phase
 from poolkeeper.store import clusters, databases, events, pools, status, users
@@ -110,9 +110,9 @@ def delete_pool(context: Context, actor: str, cluster_id: UUID, name: str) -> No
 def plan_pool(context: Context, cluster_id: UUID, name: str, change: ShapeChange) -> PoolPlan:
     """What a change would do, without doing it. Raises what the change would raise."""
     with context.store.read() as tx:
-        require_cluster(tx, cluster_id)
+        cluster = require_cluster(tx, cluster_id)
         before = _require_pool(tx, cluster_id, name).shape
-        facts = _read_facts(tx, cluster_id, name)
+        facts = _read_facts(tx, cluster, name)
     after = change_shape(
         before,
         size=change.size,
@@ -125,7 +125,7 @@ def plan_pool(context: Context, cluster_id: UUID, name: str, change: ShapeChange
 
 
 def _commit_when_settled(
-    context: Context, cluster_id: UUID, commit: Callable[[Transaction, UUID], Pool]
+    context: Context, cluster_id: UUID, commit: Callable[[Transaction, Cluster], Pool]
 ) -> Pool:
     """Run ``commit`` in a write transaction; while only pools that still drain or shrink
     stand in its way, wait for them."""
@@ -134,9 +134,9 @@ def _commit_when_settled(
         seen = context.changes.version(cluster_id)
         try:
             with context.store.write() as tx:
-                require_cluster(tx, cluster_id)
+                cluster = require_cluster(tx, cluster_id)
                 _purge_removed(tx, cluster_id)
-                return commit(tx, cluster_id)
+                return commit(tx, cluster)
         except BudgetExceeded as error:
             left = deadline - time.monotonic()
             if left <= 0 or not _fits_once_settled(context, cluster_id, error):
@@ -151,27 +151,28 @@ def _fits_once_settled(context: Context, cluster_id: UUID, error: BudgetExceeded
     return error.asked + settled <= error.total
 
 
-def _insert(tx: Transaction, cluster_id: UUID, *, actor: str, name: str, shape: PoolShape) -> Pool:
-    check_name_free(name, [pool.name for pool in pools.list_pools(tx, cluster_id)])
-    admit_shape(shape, _read_facts(tx, cluster_id, name))
-    generation = clusters.bump_generation(tx, cluster_id)
-    draining = pools.find_draining_pool(tx, cluster_id, name)
+def _insert(tx: Transaction, cluster: Cluster, *, actor: str, name: str, shape: PoolShape) -> Pool:
+    if pools.find_pool(tx, cluster.id, name) is not None:
+        raise NameTaken("pool")
+    admit_shape(shape, _read_facts(tx, cluster, name))
+    generation = clusters.bump_generation(tx, cluster.id)
+    draining = pools.find_draining_pool(tx, cluster.id, name)
     if draining is None:
-        pool = pools.insert_pool(tx, cluster_id, name, shape, generation)
+        pool = pools.insert_pool(tx, cluster.id, name, shape, generation)
     else:
         pools.revive_pool(tx, draining.id, shape, generation)
-        pool = _require_pool(tx, cluster_id, name)
-    _record(tx, EventKind.POOL_CREATE, actor, cluster_id, pool)
+        pool = _require_pool(tx, cluster.id, name)
+    _record(tx, EventKind.POOL_CREATE, actor, cluster.id, pool)
     return pool
 
 
-def _change(tx: Transaction, cluster_id: UUID, *, actor: str, name: str, shape: PoolShape) -> Pool:
-    pool = _require_pool(tx, cluster_id, name)
-    admit_shape(shape, _read_facts(tx, cluster_id, name))
-    generation = clusters.bump_generation(tx, cluster_id)
+def _change(tx: Transaction, cluster: Cluster, *, actor: str, name: str, shape: PoolShape) -> Pool:
+    pool = _require_pool(tx, cluster.id, name)
+    admit_shape(shape, _read_facts(tx, cluster, name))
+    generation = clusters.bump_generation(tx, cluster.id)
     pools.change_pool(tx, pool.id, shape, generation)
-    changed = _require_pool(tx, cluster_id, name)
-    _record(tx, EventKind.POOL_UPDATE, actor, cluster_id, changed)
+    changed = replace(pool, shape=shape, generation=generation)
+    _record(tx, EventKind.POOL_UPDATE, actor, cluster.id, changed)
     return changed
 
 
@@ -185,7 +186,7 @@ def _withdraw_change(cluster_id: UUID, pool: Pool, before: PoolShape, tx: Transa
     current = pools.find_pool(tx, cluster_id, pool.name)
     if current is not None and (current.id, current.generation) == (pool.id, pool.generation):
         # What a smaller size had set free may be another pool's by now.
-        facts = _read_facts(tx, cluster_id, pool.name)
+        facts = _read_facts(tx, require_cluster(tx, cluster_id), pool.name)
         size = min(before.size, facts.budget - sum(facts.held.values()))
         restored = replace(before, size=size)
         pools.change_pool(tx, pool.id, restored, clusters.bump_generation(tx, cluster_id))
@@ -193,22 +194,22 @@ def _withdraw_change(cluster_id: UUID, pool: Pool, before: PoolShape, tx: Transa
 
 def _purge_removed(tx: Transaction, cluster_id: UUID) -> None:
     states = status.read_pool_states(tx, cluster_id)
+    removed = {id for id, state in states.items() if state.phase is Phase.DELETED}
+    if not removed:
+        return
     for pool in pools.list_all_pools(tx, cluster_id):
-        state = states.get(pool.id)
-        if pool.deleted_at is None or state is None or state.phase is not Phase.DELETED:
-            continue
         # Not one that was revived, and deleted again, while it was taken out of service.
-        if state.applied_generation == pool.generation:
+        is_current = pool.id in removed and states[pool.id].applied_generation == pool.generation
+        if is_current and pool.deleted_at is not None:
             pools.purge_pool(tx, pool.id)
 
 
-def _read_facts(tx: Transaction, cluster_id: UUID, name: str) -> PoolFacts:
-    cluster = require_cluster(tx, cluster_id)
-    held = pools.read_held(tx, cluster_id)
+def _read_facts(tx: Transaction, cluster: Cluster, name: str) -> PoolFacts:
+    held = pools.read_held(tx, cluster.id)
     return PoolFacts(
         budget=cluster.budget,
-        databases=frozenset(item.name for item in databases.list_databases(tx, cluster_id)),
-        users=frozenset(users.list_user_names(tx, cluster_id)),
+        databases=frozenset(item.name for item in databases.list_databases(tx, cluster.id)),
+        users=frozenset(users.list_user_names(tx, cluster.id)),
         held={other: size for other, size in held.items() if other != name},
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -165,6 +166,23 @@ def test_a_port_is_given_once(store: Store, add_cluster: AddCluster) -> None:
         tx.connection.exec_driver_sql(
             f"UPDATE clusters SET direct_port = {cluster.ports.direct} WHERE name = '{other.name}'"
         )
+
+
+def test_a_port_is_free_once_its_cluster_is_stopped(store: Store, add_cluster: AddCluster) -> None:
+    with store.write() as tx:
+        cluster = add_cluster(tx)
+        state = ClusterState(cluster.id, Phase.ACTIVE, "", tx.now, was_online=True)
+        status.write_cluster_state(tx, state)
+        clusters.mark_cluster_deleted(tx, cluster.id)
+        assert clusters.list_ports(tx) == {25060}
+        status.write_cluster_state(tx, replace(state, phase=Phase.DELETED))
+        assert clusters.list_ports(tx) == set()
+        add_cluster(tx, "heir")
+        tx.connection.exec_driver_sql("UPDATE clusters SET direct_port = 25060 WHERE name = 'heir'")
+        assert clusters.list_ports(tx) == {25060}
+        # Whoever is removed later takes nothing along.
+        clusters.remove_cluster(tx, cluster.id)
+        assert clusters.list_ports(tx) == {25060}
 
 
 def _fill(tx: Transaction, cluster: Cluster, shape: PoolShape, user: User) -> None:

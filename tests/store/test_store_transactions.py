@@ -203,3 +203,21 @@ def test_a_naive_moment_is_refused(location: Location) -> None:
             Event(EventKind.TOKEN_CREATE, "me", "ci"),
         )
     store.close()
+
+
+def test_a_hasty_write_is_there_at_once_and_the_next_one_is_durable_again(
+    store: Store, add_cluster: AddCluster
+) -> None:
+    with store.write(durable=False) as tx:
+        cluster = add_cluster(tx, "hasty")
+        hasty = read_durability(tx)
+    with store.read() as tx:
+        assert clusters.find_cluster(tx, cluster.id) is not None
+    with store.write() as tx:
+        assert read_durability(tx) != hasty
+
+
+def read_durability(tx: Transaction) -> object:
+    is_sqlite = tx.connection.dialect.name == "sqlite"
+    query = "PRAGMA synchronous" if is_sqlite else "SHOW synchronous_commit"
+    return tx.connection.exec_driver_sql(query).scalar()

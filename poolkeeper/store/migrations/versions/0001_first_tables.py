@@ -55,16 +55,19 @@ def _create_clusters() -> None:
         _number("generation"),
         _moment("deleted_at", nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_clusters"),
-        sa.UniqueConstraint("direct_port", name="uq_clusters_direct_port"),
     )
-    op.create_index(
-        "uq_clusters_live_name",
-        "clusters",
-        ["name"],
-        unique=True,
-        sqlite_where=LIVE,
-        postgresql_where=LIVE,
-    )
+    for index, column in (
+        ("uq_clusters_live_name", "name"),
+        ("uq_clusters_live_direct_port", "direct_port"),
+    ):
+        op.create_index(
+            index,
+            "clusters",
+            [column],
+            unique=True,
+            sqlite_where=LIVE,
+            postgresql_where=LIVE,
+        )
 
 
 def _create_databases() -> None:
