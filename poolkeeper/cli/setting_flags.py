@@ -10,8 +10,8 @@ import typer
 
 from poolkeeper.cli.grammar import Command, TableCommand
 from poolkeeper.cli.invocation import Invocation, build_params, list_global_params
-from poolkeeper.setting_types import Process, Row
 from poolkeeper.settings import ROWS
+from poolkeeper.settings.types import Process, Row
 
 PANEL = "Settings (also in poolkeeper.toml and as POOLKEEPER_… variables)"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from poolkeeper.cli.output import print_facts
 
 if TYPE_CHECKING:
-    from poolkeeper.control_plane import Summary
+    from poolkeeper.control_plane.serve import Summary
 
 _PASSWORD = re.compile(r"(://[^:/@\s]*):[^@\s]+@")
 

@@ -11,7 +11,8 @@ from uuid import UUID
 
 import httpx
 
-from poolkeeper import settings, wiring
+from poolkeeper import settings
+from poolkeeper.control_plane import wiring
 from poolkeeper.domain.clusters import Desired
 from poolkeeper.domain.entries import plan_entries
 from poolkeeper.engine.layout import ClusterPaths

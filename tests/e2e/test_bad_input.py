@@ -23,9 +23,9 @@ import httpx
 import psycopg
 import pytest
 
+from poolkeeper.control_plane.http_guard import MAX_HEAD_BYTES
+from poolkeeper.control_plane.wiring import now
 from poolkeeper.engine.certificates import ensure_authority
-from poolkeeper.http_guard import MAX_HEAD_BYTES
-from poolkeeper.wiring import now
 from tests.e2e.inside import Inside
 from tests.e2e.service import Service
 from tests.plane import Plane, connect, create_cluster, wait_until

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from poolkeeper.setting_types import Process, Row
 from poolkeeper.settings import ROWS
+from poolkeeper.settings.types import Process, Row
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

@@ -11,8 +11,8 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from poolkeeper import http_guard
-from poolkeeper.http_guard import BoundedHeads
+from poolkeeper.control_plane import http_guard
+from poolkeeper.control_plane.http_guard import BoundedHeads
 from tests.plane import wait_until
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from poolkeeper.logs import FILE_NAME, configure_logs
+from poolkeeper.control_plane.logs import FILE_NAME, configure_logs
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from poolkeeper.setting_types import LONGEST_STATE_DIR, Process, mask_password
 from poolkeeper.settings import ROWS, Loaded, Settings, SettingsError, find_state_dir, load
+from poolkeeper.settings.types import LONGEST_STATE_DIR, Process, mask_password
 
 
 @pytest.fixture

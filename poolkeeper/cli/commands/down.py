@@ -42,7 +42,7 @@ def down(
 
 
 def _stop_control_plane(settings: Settings) -> None:
-    from poolkeeper.state_lock import find_holder, stop_holder
+    from poolkeeper.control_plane.state_lock import find_holder, stop_holder
 
     holder = find_holder(settings.state_dir)
     if holder is None:
@@ -54,9 +54,9 @@ def _stop_control_plane(settings: Settings) -> None:
 
 
 def _stop_data_plane(settings: Settings) -> None:
-    from poolkeeper import control_plane  # here: it brings the whole server with it
+    from poolkeeper.control_plane.serve import stop_data_plane  # here: it is the whole server
 
     with show_progress("Stopping PostgreSQL and PgBouncer"):
-        lines = control_plane.stop_data_plane(settings)
+        lines = stop_data_plane(settings)
     for line in lines or ["No PostgreSQL and no PgBouncer of Poolkeeper runs."]:
         print(line)

@@ -60,7 +60,7 @@ def read_status(settings: Settings) -> dict[str, Any]:
 
 
 def _find_holder(settings: Settings) -> int | None:
-    from poolkeeper.state_lock import find_holder
+    from poolkeeper.control_plane.state_lock import find_holder
 
     return find_holder(settings.state_dir)
 

@@ -82,12 +82,10 @@ def _serve_reporting(settings: Settings, empty: bool, descriptor: int) -> None:
 
 
 def _serve(settings: Settings, empty: bool, tell: Callable[[StartSummary], None]) -> None:
-    from poolkeeper import control_plane
+    from poolkeeper.control_plane.serve import serve  # here: it brings the whole server
 
     try:
-        control_plane.serve(
-            settings, empty=empty, ready=lambda summary: tell(StartSummary.of(summary))
-        )
+        serve(settings, empty=empty, ready=lambda summary: tell(StartSummary.of(summary)))
     except OSError as wrong:
         raise CommandFailed(f"cannot work in {settings.state_dir}: {wrong}") from wrong
 

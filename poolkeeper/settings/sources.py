@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from poolkeeper.setting_types import FILE_NAME, Process, Row, parse_state_dir, read_text
+from poolkeeper.settings.types import FILE_NAME, Process, Row, parse_state_dir, read_text
 
 
 @dataclass(frozen=True)

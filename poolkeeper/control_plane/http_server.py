@@ -14,11 +14,11 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from poolkeeper.control_plane.http_guard import BoundedHeads, Listener
+from poolkeeper.control_plane.wiring import Parts, now
 from poolkeeper.domain.errors import PoolkeeperError
 from poolkeeper.engine import host as machine
 from poolkeeper.engine.certificates import ensure_leaf
-from poolkeeper.http_guard import BoundedHeads, Listener
-from poolkeeper.wiring import Parts, now
 
 _RENEWAL_EVERY = 12 * 3600.0
 _BACKLOG = 512

@@ -19,21 +19,21 @@ from pathlib import Path
 
 import structlog
 
-from poolkeeper import http_server, wiring
 from poolkeeper.api.app import build_app
-from poolkeeper.domain.errors import PoolkeeperError
-from poolkeeper.engine.files import write_if_changed
-from poolkeeper.engine.layout import ClusterPaths
-from poolkeeper.first_start import (
+from poolkeeper.control_plane import http_server, wiring
+from poolkeeper.control_plane.first_start import (
     FirstCluster,
     await_first_passes,
     complete_first_start,
     ensure_local_token,
 )
-from poolkeeper.logs import configure_logs
+from poolkeeper.control_plane.logs import configure_logs
+from poolkeeper.control_plane.state_lock import StateLock
+from poolkeeper.domain.errors import PoolkeeperError
+from poolkeeper.engine.files import write_if_changed
+from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.reconcile.teardown import stop_servers
 from poolkeeper.settings import Settings
-from poolkeeper.state_lock import StateLock
 from poolkeeper.store import clusters
 
 _log = structlog.get_logger("poolkeeper")

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from poolkeeper import setting_types as types
 from poolkeeper.domain.errors import PoolkeeperError
-from poolkeeper.setting_sources import Reading, check_host, check_ports
-from poolkeeper.setting_types import Process, Row
+from poolkeeper.settings import types
+from poolkeeper.settings.sources import Reading, check_host, check_ports
+from poolkeeper.settings.types import Process, Row
 
 DEFAULT_ACCOUNT = "poolkeeper"
 
