@@ -26,7 +26,7 @@ from poolkeeper.engine.pgbouncer.binary import find_binary
 from tests.e2e.load import running_load
 from tests.e2e.mortal import Mortal, ask_for_cluster, await_converged, await_served, check_files
 from tests.killed import MortalPlane
-from tests.plane import COMMAND, Plane, connect, wait_until
+from tests.plane import Plane, connect, wait_until
 
 PACED = "SELECT pg_sleep(0.05)"
 
@@ -129,6 +129,7 @@ def healthy(request: pytest.FixtureRequest) -> Iterator[None]:
     ward: Ward = request.getfixturevalue("ward")
     ward.be_alive()
     ward.check_health()
+    ward.pids = ward.list_pids()
     yield
     ward.be_alive()
     ward.check_health()
@@ -146,8 +147,7 @@ def test_a_killed_pgbouncer_is_back_and_its_orphans_are_gone(ward: Ward) -> None
     asking.join()
     client.close()
     assert ward.find_pid("PostgreSQL") == postgres
-    assert last_event(ward)["kind"] == "server_started"
-    assert last_event(ward)["subject"] == "PgBouncer"
+    await_told(ward, "PgBouncer")
 
 
 def test_a_killed_postmaster_is_back_and_idle_clients_stay(ward: Ward) -> None:
@@ -158,7 +158,7 @@ def test_a_killed_postmaster_is_back_and_idle_clients_stay(ward: Ward) -> None:
         assert client.execute("SELECT answer FROM kept").fetchone() == (42,)
         client.execute("DROP TABLE kept")
     assert ward.find_pid("PgBouncer") == pgbouncer
-    assert last_event(ward)["subject"] == "PostgreSQL"
+    await_told(ward, "PostgreSQL")
 
 
 EVERYONE = ("control plane", "PgBouncer", "PostgreSQL")
@@ -338,7 +338,8 @@ def test_a_stop_and_a_start_leave_the_servers_alone(ward: Ward) -> None:
         load.await_turns()
         with connect(ward.uri) as newcomer:
             assert newcomer.execute("SELECT 1").fetchone() == (1,)
-        Plane.start(ward.plane, "--empty", command=COMMAND)
+        Plane.launch(ward.plane, "--empty")
+        wait_until("the control plane answers", ward.plane._answers, 90)
         load.await_turns()
         refuse_a_second(ward.plane)
         ward.plane.stop()
@@ -481,9 +482,14 @@ def count_long(inside: psycopg.Connection[Any]) -> int:
     return int(row[0])
 
 
-def last_event(ward: Ward) -> dict[str, Any]:
-    found: dict[str, Any] = ward.client.get("/v1/events").json()["events"][0]
-    return found
+def await_told(ward: Ward, server: str) -> None:
+    """Wait until the newest event is that the server was started."""
+
+    def is_told() -> bool:
+        event = ward.client.get("/v1/events").json()["events"][0]
+        return (event["kind"], event["subject"]) == ("server_started", server)
+
+    wait_until(f"the start of {server} is told", is_told)
 
 
 def read_number(path: Path) -> int | None:

@@ -34,7 +34,7 @@ from tests.e2e.mortal import (
     running_mortal,
 )
 from tests.e2e.service import Service
-from tests.killed import Step
+from tests.killed import MortalPlane, Step
 from tests.plane import connect, wait_until
 
 _numbers = itertools.count(1)
@@ -454,7 +454,7 @@ def world() -> Iterator[World]:
             Load(service.create_pool("quiet"), 1, PACED, reconnect=False),
             Load(service.create_pool("changing", size=3), 1, PACED, reconnect=False),
             # What is prepared in a session is unknown to PgBouncer: `plan` says so.
-            Unprepared(service.create_pool("modal"), 1, PACED, reconnect=False),
+            Unprepared(service.create_pool("modal", size=4), 1, PACED, reconnect=False),
         ]
         service.create_pool("inbound", user="")
         service.create_pool("idle")
@@ -634,6 +634,47 @@ def test_a_cluster_ends_through_all_deaths(world: World, born: str) -> None:
     mortal.check()
     after = ask_for_cluster(mortal.client, "born", dry_run=True).json()["database"]
     assert after["connection"]["port"] == before["connection"]["port"]
+
+
+FIRST_START = (
+    *before("poolkeeper.engine.layout:make_state_folders"),
+    *before("poolkeeper.store.sealing:load_sealer", "poolkeeper.store.revisions:upgrade"),
+    Step("after", "poolkeeper.store.revisions:upgrade"),
+    *before((RENAME, "'ca.key'"), (RENAME, "'ca.crt'")),
+    Step("after", EVENT, "token_create"),
+    *before(*((RENAME, repr(name)) for name in ("token", "api.key", "api.crt", "api.json"))),
+    *before(("pathlib:Path.touch", "starting")),
+    Step("after", EVENT, "cluster_create"),
+    *before(ANNOUNCE),
+    Step("after", "poolkeeper.first_start:_await_creation"),
+    Step("after", EVENT, "pool_create"),
+    *before(PROBE, ("pathlib:Path.unlink", "starting")),
+    Step("after", "pathlib:Path.unlink", "starting"),
+)
+
+
+def test_a_first_start_through_all_deaths() -> None:
+    plane = MortalPlane()
+    try:
+        for step in FIRST_START:
+            plane.launch_to_die(step)
+            plane.await_death(step)
+        plane.start()
+        with plane.client() as client:
+            (cluster,) = client.get("/v2/databases").json()["databases"]
+            await_converged(client, cluster["id"])
+            (pool,) = client.get(f"/v2/databases/{cluster['id']}/pools").json()["pools"]
+        assert (cluster["name"], pool["name"], pool["size"]) == ("main", "main-pool", 10)
+        assert can_log_in(pool["connection"]["uri"])
+        assert not (plane.home / "starting").exists()
+        check_files(plane, cluster["id"])
+        told = plane.output.read_text()
+        assert pool["connection"]["uri"] in told
+    except BaseException:
+        print(plane.logs())
+        raise
+    finally:
+        plane.destroy()
 
 
 def test_every_step_is_in_the_matrix(world: World) -> None:
