@@ -646,7 +646,7 @@ FIRST_START = (
     *before(("pathlib:Path.touch", "starting")),
     Step("after", EVENT, "cluster_create"),
     *before(ANNOUNCE),
-    Step("after", "poolkeeper.first_start:_await_creation"),
+    Step("after", "poolkeeper.control_plane.first_start:_await_creation"),
     Step("after", EVENT, "pool_create"),
     *before(PROBE, ("pathlib:Path.unlink", "starting")),
     Step("after", "pathlib:Path.unlink", "starting"),
