@@ -141,9 +141,12 @@ class MortalPlane(Plane):
     def __init__(self, **settings: object) -> None:
         super().__init__(**settings)
         self.nursery = Nursery(self.state)
+        self._children: list[Child] = []
 
     def launch(self, *flags: str, command: tuple[str, ...] = COMMAND) -> None:
-        self.process = self.nursery.launch(["up", *flags], self.environment, self.output)
+        child = self.nursery.launch(["up", *flags], self.environment, self.output)
+        self._children.append(child)
+        self.process = child
 
     def launch_to_die(self, step: Step) -> None:
         """Start it, armed from its first line on."""
@@ -178,6 +181,9 @@ class MortalPlane(Plane):
         try:
             super().destroy()
         finally:
+            for child in self._children:
+                child.kill()
+                child.wait(30)
             self.nursery.close()
 
     @property
