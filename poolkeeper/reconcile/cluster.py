@@ -95,11 +95,12 @@ class ClusterReconciler:
     def _converge(self, desired: Desired, state: ClusterState, servers: Servers) -> None:
         """Make it so if anything moved or may have, else just look."""
         now = time.monotonic()
+        running = servers.are_running()
         settled = state.applied_generation == desired.cluster.generation and not self._unsettled
-        if settled and now < self._resync_at and servers.are_running():
+        if settled and now < self._resync_at and running:
             self._host.observations.put_loads(self._id, servers.observe_loads(desired))
             return
-        resync = now >= self._resync_at or not servers.are_running()
+        resync = now >= self._resync_at or not running
         if resync:
             servers.close()
             self._resync_at = now + _RESYNC_EVERY
