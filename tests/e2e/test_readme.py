@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -67,8 +66,6 @@ def test_there_is_a_first_pool_for_each_client() -> None:
 )
 def test_the_first_pool(first: Plane, number: int, name: str, says: str) -> None:
     language, text = list_blocks()[number]
-    if name == "curl-pool" and shutil.which("curl") is None:
-        pytest.skip("this machine has no curl")
     assert says in run(first, language, text)
     listed = first.run("databases", "pool", "list", "main", "--format", "Name", "--no-header")
     assert name in listed.stdout.split()

@@ -35,7 +35,7 @@ def account() -> Account | None:
             return find_account(name)
         except EngineError:
             continue
-    pytest.skip("root needs an account for PostgreSQL: run scripts/setup")
+    pytest.fail("root needs an account for PostgreSQL: run scripts/setup")
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +76,7 @@ def authority(state: Path) -> Authority:
 def installation(request: pytest.FixtureRequest) -> Installation:
     """Every installed major, one after the other."""
     if request.param is None:
-        pytest.skip("no PostgreSQL server is installed: run scripts/setup")
+        pytest.fail("no PostgreSQL server is installed: run scripts/setup")
     found: Installation = request.param
     return found
 

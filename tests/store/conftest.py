@@ -30,7 +30,7 @@ from poolkeeper.store.database import Store, Transaction
 def postgres() -> Iterator[PostgresServer]:
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None, key=_major)
     if programs is None:
-        pytest.skip("no PostgreSQL server in /usr/lib/postgresql")
+        pytest.fail("no PostgreSQL server in /usr/lib/postgresql: run scripts/setup")
     account = _choose_account()
     directory = Path(tempfile.mkdtemp(prefix="poolkeeper-store-", dir="/tmp"))
     shutil.chown(directory, account)
