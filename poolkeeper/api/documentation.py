@@ -16,7 +16,7 @@ from poolkeeper.api.answers import Json
 DESCRIPTION = """
 Managed PostgreSQL connection pools on your own machines.
 
-* **`/v2`** is DigitalOcean's databases API: doctl, pydo, godo and Terraform work with it unchanged.
+* **`/v2`** is DigitalOcean's databases API, for the clients that are made for it.
 * **`/v1`** is our own: where clusters and pools stand, what a change would do, what happened.
 
 Every call but `/v1/health` carries `Authorization: Bearer TOKEN`. What a token may do is in its
