@@ -30,6 +30,7 @@ from poolkeeper.reconcile.proofs import Proofs
 
 _START_TIMEOUT = 5.0
 _LOGIN_TIMEOUT = 1.0
+_CALM_TIMEOUT = 0.15
 _POLL = 0.01
 _FILES_BESIDE_CLIENTS = 500
 
@@ -132,7 +133,7 @@ class Pooler:
         console = self._connect(desired)
         for name in over:
             generation = generations.get(name, 0)
-            if self._reconnected.get(name) != generation and console.count_logins(name) == 0:
+            if self._reconnected.get(name) != generation and console.count_logins(name)[0] == 0:
                 console.reconnect(name)
                 self._reconnected[name] = generation
         return over
@@ -268,15 +269,23 @@ def _gives_up_sessions(entry: Entry, served: ServedEntry | None) -> bool:
 
 def _freeze(entry: Entry, served: ServedEntry) -> Entry:
     """The entry as it is served, with as many backends as it has, so that none is added."""
-    return replace(
-        entry,
-        db=served.db,
-        mode=PoolMode(served.mode) if served.mode else entry.mode,
-        size=max(1, min(served.backends, served.size)),
-    )
+    mode = PoolMode(served.mode) if served.mode else entry.mode
+    size = max(1, min(served.backends, served.size))
+    return replace(entry, db=served.db, mode=mode, size=size)
 
 
 def _await_no_login(console: Console, name: str) -> None:
-    deadline = time.monotonic() + _LOGIN_TIMEOUT
-    while console.count_logins(name) and time.monotonic() < deadline:
-        time.sleep(0.005)
+    """Wait until no backend of a frozen pool logs in, nor is about to.
+
+    One may still begin for a client that waits, if its user has none: an idle backend of
+    another user is closed for it. Where all are busy there is none to close, and clients may
+    wait for ever; so that nobody waits is hoped for, not insisted on.
+    """
+    start = time.monotonic()
+    passed = 0.0
+    while passed < _LOGIN_TIMEOUT:
+        logins, waiting = console.count_logins(name)
+        if logins == 0 and (waiting == 0 or passed > _CALM_TIMEOUT):
+            return
+        time.sleep(_POLL / 5)
+        passed = time.monotonic() - start

@@ -132,10 +132,14 @@ class Console:
                 loads[name] = _add(loads.get(name), _load(row))
         return loads
 
-    def count_logins(self, name: str) -> int:
-        """Backends of a pool that are logging in right now. Raises ConsoleUnreachable."""
-        rows = self._query("SHOW POOLS")
-        return sum(_count(row, "sv_login") for row in rows if row["database"] == name)
+    def count_logins(self, name: str) -> tuple[int, int]:
+        """Backends of a pool that are logging in right now, and clients that wait for one.
+
+        Raises ConsoleUnreachable.
+        """
+        rows = [row for row in self._query("SHOW POOLS") if row["database"] == name]
+        logins = sum(_count(row, "sv_login") for row in rows)
+        return logins, sum(_count(row, "cl_waiting") for row in rows)
 
     def list_backend_pids(self, name: str) -> list[int]:
         """PostgreSQL's pids of a pool's backends. Raises ConsoleUnreachable."""
