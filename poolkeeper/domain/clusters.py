@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from poolkeeper.domain.databases import Database
 from poolkeeper.domain.errors import InvalidRequest
+from poolkeeper.domain.firewall import FirewallRule
 from poolkeeper.domain.names import parse_cluster_name, parse_tags
 from poolkeeper.domain.pools import Pool
 from poolkeeper.domain.sizes import Size, parse_size
@@ -44,6 +45,26 @@ class Ports:
 
 
 @dataclass(frozen=True)
+class MaintenanceWindow:
+    """When what takes a restart may happen: ``day`` in lower case, ``hour`` HH:MM:SS, UTC."""
+
+    day: str
+    hour: str
+
+
+DEFAULT_MAINTENANCE = MaintenanceWindow("sunday", "03:00:00")
+
+
+@dataclass(frozen=True)
+class Autoscale:
+    """When storage is to grow. It is stored and shown; the disk is the host's own."""
+
+    enabled: bool = False
+    threshold_percent: int = 80
+    increment_gib: int = 10
+
+
+@dataclass(frozen=True)
 class ClusterRequest:
     """A cluster as it was asked for, parsed."""
 
@@ -59,7 +80,11 @@ class ClusterRequest:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster as it is wanted. ``generation`` grows by one with every change inside it."""
+    """A cluster as it is wanted. ``generation`` grows by one with every change inside it.
+
+    ``config``: what was set by hand, as the API names it. ``resize_generation`` and
+    ``restart_generation``: when a resize, and a restart of PostgreSQL, were last asked for.
+    """
 
     id: UUID
     name: str
@@ -74,6 +99,12 @@ class Cluster:
     created_at: datetime
     generation: int
     deleted_at: datetime | None = None
+    maintenance: MaintenanceWindow = DEFAULT_MAINTENANCE
+    service_cnames: tuple[str, ...] = ()
+    autoscale: Autoscale = Autoscale()
+    config: Mapping[str, object] = field(default_factory=dict)
+    resize_generation: int = 0
+    restart_generation: int = 0
 
     @property
     def budget(self) -> int:
@@ -96,6 +127,7 @@ class Desired:
     databases: tuple[Database, ...]
     users: tuple[User, ...]
     pools: tuple[Pool, ...]
+    rules: tuple[FirewallRule, ...] = ()
 
 
 def parse_cluster_request(

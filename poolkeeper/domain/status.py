@@ -41,6 +41,7 @@ class ClusterState:
     applied_generation: int = 0
     failed_generation: int = 0
     was_online: bool = False
+    pending: tuple[str, ...] = ()
 
     @property
     def status(self) -> ClusterStatus:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, delete, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from poolkeeper.domain.clusters import Cluster, ClusterRequest, Desired, Ports
+from poolkeeper.domain.clusters import (
+    Autoscale,
+    Cluster,
+    ClusterRequest,
+    Desired,
+    MaintenanceWindow,
+    Ports,
+)
 from poolkeeper.domain.errors import NameTaken, NotFound
 from poolkeeper.domain.sizes import parse_size
 from poolkeeper.domain.status import Phase
 from poolkeeper.store.constraints import violates
 from poolkeeper.store.database import Transaction
 from poolkeeper.store.databases import list_all_databases
+from poolkeeper.store.firewall import list_rules
 from poolkeeper.store.pools import list_all_pools
 from poolkeeper.store.schema import cluster_states, clusters, live_cluster_names
 from poolkeeper.store.users import list_all_users
@@ -119,6 +128,13 @@ def bump_generation(tx: Transaction, id: UUID) -> int:
     return generation
 
 
+def update_cluster(tx: Transaction, cluster: Cluster) -> None:
+    """Want a cluster as given, its generation included. NotFound if it is none."""
+    change = update(clusters).where(clusters.c.id == cluster.id).values(_to_row(cluster))
+    if tx.connection.execute(change).rowcount == 0:
+        raise NotFound("cluster not found")
+
+
 def mark_cluster_deleted(tx: Transaction, id: UUID) -> int:
     """Want a cluster gone; its name is free from now on. The new generation."""
     change = update(clusters).where(clusters.c.id == id)
@@ -143,6 +159,7 @@ def read_desired(tx: Transaction, id: UUID) -> Desired | None:
         databases=tuple(list_all_databases(tx, id)),
         users=tuple(list_all_users(tx, id)),
         pools=tuple(list_all_pools(tx, id)),
+        rules=tuple(list_rules(tx, id)),
     )
 
 
@@ -169,6 +186,13 @@ def _to_row(cluster: Cluster) -> dict[str, object]:
         "created_at": cluster.created_at,
         "generation": cluster.generation,
         "deleted_at": cluster.deleted_at,
+        "maintenance_day": cluster.maintenance.day,
+        "maintenance_hour": cluster.maintenance.hour,
+        "service_cnames": list(cluster.service_cnames),
+        "autoscale": asdict(cluster.autoscale),
+        "config": dict(cluster.config),
+        "resize_generation": cluster.resize_generation,
+        "restart_generation": cluster.restart_generation,
     }
 
 
@@ -187,4 +211,10 @@ def _to_cluster(row: Row[Any]) -> Cluster:
         created_at=row.created_at,
         generation=row.generation,
         deleted_at=row.deleted_at,
+        maintenance=MaintenanceWindow(row.maintenance_day, row.maintenance_hour),
+        service_cnames=tuple(row.service_cnames),
+        autoscale=Autoscale(**row.autoscale),
+        config=row.config,
+        resize_generation=row.resize_generation,
+        restart_generation=row.restart_generation,
     )

@@ -16,7 +16,7 @@ from poolkeeper.domain.errors import PoolkeeperError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0001"
+HEAD = "0002"
 """The revision that this code works with: the newest in ``migrations/versions``."""
 
 

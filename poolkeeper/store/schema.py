@@ -23,8 +23,12 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from poolkeeper.store.timestamps import Timestamp
+
+# PostgreSQL compares defaults of jsonb, but not of json.
+DOCUMENT = JSON().with_variant(JSONB(), "postgresql")
 
 METADATA = MetaData(
     naming_convention={
@@ -61,6 +65,14 @@ clusters = Table(
     Column("created_at", Timestamp(), nullable=False),
     Column("generation", Integer(), nullable=False),
     Column("deleted_at", Timestamp()),
+    Column("maintenance_day", Text(), nullable=False, server_default="sunday"),
+    Column("maintenance_hour", Text(), nullable=False, server_default="03:00:00"),
+    Column("service_cnames", DOCUMENT, nullable=False, server_default="[]"),
+    Column("autoscale", DOCUMENT, nullable=False, server_default="{}"),
+    Column("config", DOCUMENT, nullable=False, server_default="{}"),
+    # At which generations the last resize and the last restart were asked for.
+    Column("resize_generation", Integer(), nullable=False, server_default="0"),
+    Column("restart_generation", Integer(), nullable=False, server_default="0"),
 )
 
 live_cluster_names = Index(
@@ -134,6 +146,27 @@ live_pool_names = Index(
     postgresql_where=pools.c.deleted_at.is_(None),
 )
 
+firewall_rules = Table(
+    "firewall_rules",
+    METADATA,
+    Column("uuid", Uuid(), primary_key=True),
+    _belong_to_cluster(),
+    Column("position", Integer(), nullable=False),
+    Column("type", Text(), nullable=False),
+    Column("value", Text(), nullable=False),
+    Column("description", Text(), nullable=False),
+    Column("created_at", Timestamp(), nullable=False),
+    Index(None, "cluster_id", "position"),
+)
+
+# Tags that exist by themselves; which of them a cluster bears stands in its row.
+tags = Table(
+    "tags",
+    METADATA,
+    Column("name", Text(), primary_key=True),
+    Column("created_at", Timestamp(), nullable=False),
+)
+
 cluster_states = Table(
     "cluster_states",
     METADATA,
@@ -145,6 +178,7 @@ cluster_states = Table(
     Column("applied_generation", Integer(), nullable=False),
     Column("failed_generation", Integer(), nullable=False),
     Column("was_online", Boolean(), nullable=False),
+    Column("pending", DOCUMENT, nullable=False, server_default="[]"),
 )
 
 pool_states = Table(
@@ -185,6 +219,7 @@ events = Table(
     Column("cluster_id", Uuid()),
     Column("cluster_name", Text()),
     Column("detail", JSON(), nullable=False),
+    Column("applied_ms", Integer()),
     Index(None, "cluster_id", "id"),
     sqlite_autoincrement=True,
 )
@@ -200,6 +235,51 @@ tokens = Table(
     Column("expires_at", Timestamp()),
     Column("last_used_at", Timestamp()),
     UniqueConstraint("value_hash"),
+)
+
+# Creations whose answer has not reached its caller yet; no foreign key, tokens may go first.
+unanswered = Table(
+    "unanswered",
+    METADATA,
+    Column("token_id", Text(), primary_key=True),
+    Column("digest", Text(), primary_key=True),
+    Column("at", Timestamp(), nullable=False),
+    Column("cluster_id", Uuid(), nullable=False),
+    Column("subject", Text(), nullable=False),
+    Column("generation", Integer(), nullable=False),
+)
+
+
+def _belong_to_token() -> Column[object]:
+    """A revoked token takes with it whoever signed in by it."""
+    parent = ForeignKey("tokens.id", ondelete="CASCADE")
+    return Column("token_id", Text(), parent, nullable=False)
+
+
+panel_sessions = Table(
+    "panel_sessions",
+    METADATA,
+    Column("value_hash", Text(), primary_key=True),
+    _belong_to_token(),
+    Column("created_at", Timestamp(), nullable=False),
+    Column("last_used_at", Timestamp(), nullable=False),
+)
+
+sign_in_links = Table(
+    "sign_in_links",
+    METADATA,
+    Column("value_hash", Text(), primary_key=True),
+    _belong_to_token(),
+    Column("created_at", Timestamp(), nullable=False),
+)
+
+# One row: who may read /metrics.
+metrics_credentials = Table(
+    "metrics_credentials",
+    METADATA,
+    Column("id", Integer(), primary_key=True, autoincrement=False),
+    Column("username", Text(), nullable=False),
+    Column("password", Text(), nullable=False),
 )
 
 # One row: a known text, sealed, by which a wrong key is found at start, not at first use.

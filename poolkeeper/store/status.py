@@ -37,6 +37,7 @@ def write_cluster_state(tx: Transaction, state: ClusterState) -> None:
         "applied_generation": state.applied_generation,
         "failed_generation": state.failed_generation,
         "was_online": state.was_online,
+        "pending": list(state.pending),
     }
     _replace(tx, cluster_states, cluster_states.c.cluster_id, state.cluster_id, row)
 
@@ -104,6 +105,7 @@ def _to_cluster_state(row: Row[Any]) -> ClusterState:
         applied_generation=row.applied_generation,
         failed_generation=row.failed_generation,
         was_online=row.was_online,
+        pending=tuple(row.pending),
     )
 
 
