@@ -65,6 +65,9 @@ class Plane:
             "POOLKEEPER_HOME": str(self.state / "s"),
             "POOLKEEPER_API_PORT": str(self.api_port),
             "POOLKEEPER_FIRST_PORT": str(self.api_port + 2),
+            # Tests and benchmarks ask as often as they can.
+            "POOLKEEPER_RATE_LIMIT_HOUR": "0",
+            "POOLKEEPER_RATE_LIMIT_MINUTE": "0",
             "XDG_CONFIG_HOME": str(self.state / "config"),
             **{f"POOLKEEPER_{name.upper()}": str(value) for name, value in settings.items()},
         }

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Request, Security
 from fastapi.routing import APIRoute
@@ -12,12 +11,12 @@ from fastapi.security import HTTPBearer, SecurityScopes
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from poolkeeper.api.repeats import Handler, watch_delivery
 from poolkeeper.domain.errors import InvalidRequest, NotFound, Unauthenticated
 from poolkeeper.domain.tokens import ADMIN, CREATE, DELETE, READ, UPDATE, VIEW_CREDENTIALS, Token
+from poolkeeper.usecases.attempts import Attempt
 from poolkeeper.usecases.context import Context
 from poolkeeper.usecases.tokens import authenticate
-
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 # Only so that /openapi.json tells how to log in.
 _bearer = HTTPBearer(
@@ -33,6 +32,7 @@ class Caller:
 
     context: Context
     token: Token
+    attempt: Attempt | None = None
 
     @property
     def actor(self) -> str:
@@ -49,14 +49,22 @@ class GuardedRoute(APIRoute):
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
+        if self.methods == {"POST"} and self.status_code == 201:
+            handle = watch_delivery(handle)
 
         async def guard(request: Request) -> Response:
             value = _read_token(request)
-            request.state.token = await run_in_threadpool(
+            request.state.token = token = await run_in_threadpool(
                 authenticate, request.app.state.context, value
             )
+            request.state.allowance = request.app.state.rates.spend(token.id)
+            if request.state.allowance is not None:
+                request.state.allowance.demand()
             _refuse_nul(request)
-            return await handle(request)
+            if request.method == "GET":
+                return await handle(request)
+            async with request.app.state.changes:
+                return await handle(request)
 
         return guard
 
@@ -67,9 +75,11 @@ async def _demand_scopes(
     token: Token = request.state.token
     for scope in scopes.scopes:
         token.demand(scope)
-    return Caller(request.app.state.context, token)
+    attempt: Attempt | None = getattr(request.state, "attempt", None)
+    return Caller(request.app.state.context, token, attempt)
 
 
+Anyone = Annotated[Caller, Security(_demand_scopes)]
 Reader = Annotated[Caller, Security(_demand_scopes, scopes=[READ])]
 Creator = Annotated[Caller, Security(_demand_scopes, scopes=[CREATE])]
 Updater = Annotated[Caller, Security(_demand_scopes, scopes=[UPDATE])]

@@ -12,14 +12,16 @@ from poolkeeper.api import shapes
 from poolkeeper.api.answers import Json, no_content
 from poolkeeper.api.auth import Caller, Creator, Deleter, GuardedRoute, Reader
 from poolkeeper.api.bodies import ClusterBody
-from poolkeeper.api.paging import Paging, cut_page, describe_page
+from poolkeeper.api.cluster_settings import read_autoscale, read_service_names
+from poolkeeper.api.firewall import read_rules
+from poolkeeper.api.paging import Paging, describe_page
 from poolkeeper.api.paths import ClusterId
 from poolkeeper.api.present import present_cluster
 from poolkeeper.api.problems import DOCUMENTED
 from poolkeeper.domain.clusters import ClusterRequest, parse_cluster_request
 from poolkeeper.domain.errors import InvalidField
 from poolkeeper.usecases import clusters, connections
-from poolkeeper.usecases.clusters import ClusterView
+from poolkeeper.usecases.views import ClusterView
 
 router = APIRouter(
     prefix="/v2/databases", tags=["Clusters"], responses=DOCUMENTED, route_class=GuardedRoute
@@ -33,10 +35,18 @@ def list_clusters(
     tag_name: Annotated[str | None, Query(description="Only clusters with this tag.")] = None,
 ) -> Json:
     """All clusters, oldest first."""
-    views = clusters.list_clusters(caller.context, tag=tag_name or None)
+    tag = tag_name or None
+    views = clusters.list_clusters(
+        caller.context,
+        tag=tag,
+        reveal=caller.may_see_passwords,
+        offset=paging.offset if paging else 0,
+        limit=paging.size if paging else None,
+    )
+    total = clusters.count_clusters(caller.context, tag=tag) if paging else len(views)
     answer: shapes.ClusterList = {
-        "databases": [_present(caller, view) for view in cut_page(views, paging)],
-        **describe_page(paging, len(views)),
+        "databases": [_present(caller, view) for view in views],
+        **describe_page(paging, total),
     }
     return Json(answer)
 
@@ -54,7 +64,9 @@ def create_cluster(caller: Creator, body: ClusterBody) -> Json:
     if body.dry_run:
         view = clusters.preview_cluster(caller.context, cluster_id, request)
     else:
-        view = clusters.create_cluster(caller.context, caller.actor, cluster_id, request)
+        view = clusters.create_cluster(
+            caller.context, caller.actor, cluster_id, request, attempt=caller.attempt
+        )
     return _answer(caller, view, 201)
 
 
@@ -65,7 +77,8 @@ def create_cluster(caller: Creator, body: ClusterBody) -> Json:
 )
 def get_cluster(caller: Reader, cluster_id: ClusterId) -> Json:
     """One cluster."""
-    return _answer(caller, clusters.get_cluster(caller.context, cluster_id), 200)
+    view = clusters.get_cluster(caller.context, cluster_id, reveal=caller.may_see_passwords)
+    return _answer(caller, view, 200)
 
 
 @router.delete(
@@ -78,10 +91,9 @@ def delete_cluster(caller: Deleter, cluster_id: ClusterId) -> Response:
 
 
 def _parse_request(body: ClusterBody, majors: list[str]) -> ClusterRequest:
-    if body.rules:
-        raise InvalidField("rules", "trusted sources cannot be set here; leave them out")
     if body.backup_restore:
         raise InvalidField("backup_restore", "there are no backups to restore from")
+    storage = body.autoscale.storage if body.autoscale else body.storage_autoscale
     return parse_cluster_request(
         name=body.name,
         engine=body.engine,
@@ -94,6 +106,9 @@ def _parse_request(body: ClusterBody, majors: list[str]) -> ClusterRequest:
         tags=body.tags or (),
         private_network_uuid=body.private_network_uuid,
         project_id=body.project_id,
+        rules=read_rules(body.rules),
+        service_cnames=read_service_names(body.do_settings),
+        autoscale=read_autoscale(storage),
     )
 
 
@@ -104,4 +119,9 @@ def _answer(caller: Caller, view: ClusterView, status: int) -> Json:
 
 def _present(caller: Caller, view: ClusterView) -> shapes.Cluster:
     connection = connections.cluster_connection(caller.context, view)
-    return present_cluster(view, connection, reveal=caller.may_see_passwords)
+    return present_cluster(
+        view,
+        connection,
+        reveal=caller.may_see_passwords,
+        api_port=caller.context.api_port,
+    )

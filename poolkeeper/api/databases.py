@@ -39,7 +39,9 @@ def list_databases(caller: Reader, cluster_id: ClusterId, paging: Paging) -> Jso
 )
 def create_database(caller: Creator, cluster_id: ClusterId, body: DatabaseBody) -> Json:
     """Create a database, owned by `doadmin`; it is there when this answers."""
-    database = databases.create_database(caller.context, caller.actor, cluster_id, body.name)
+    database = databases.create_database(
+        caller.context, caller.actor, cluster_id, body.name, attempt=caller.attempt
+    )
     answer: shapes.DatabaseAnswer = {"db": present_database(database.name)}
     return Json(answer, 201)
 

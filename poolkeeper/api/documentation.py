@@ -19,8 +19,8 @@ Managed PostgreSQL connection pools on your own machines.
 * **`/v2`** is DigitalOcean's databases API, for the clients that are made for it.
 * **`/v1`** is our own: where clusters and pools stand, what a change would do, what happened.
 
-Every call but `/v1/health` carries `Authorization: Bearer TOKEN`. What a token may do is in its
-scopes: `database:read`, `database:create`, `database:update`, `database:delete`,
+Every call but `/v1/health` and `/metrics` carries `Authorization: Bearer TOKEN`. What a token may
+do is in its scopes: `database:read`, `database:create`, `database:update`, `database:delete`,
 `database:view_credentials` to see passwords, or `admin` for everything.
 
 Errors look the same everywhere: `{"id": …, "message": …, "request_id": …}`; the last one is also
@@ -31,7 +31,13 @@ TAGS = [
     {"name": "Clusters", "description": "PostgreSQL services, and what can be had."},
     {"name": "Databases", "description": "Databases of a cluster."},
     {"name": "Users", "description": "Users of a cluster: roles that may log in."},
+    {"name": "Trusted sources", "description": "Who may connect to a cluster and its pools."},
     {"name": "Pools", "description": "Connection pools of a cluster."},
+    {"name": "Settings", "description": "Settings of a cluster's PostgreSQL and PgBouncer."},
+    {"name": "Tags", "description": "Names by which clusters are found."},
+    {"name": "Account", "description": "This installation, and the token that asks."},
+    {"name": "Not to be had here", "description": "What takes a second node, or a backup."},
+    {"name": "Metrics", "description": "Figures for Prometheus, and who may read them."},
     {"name": "Standing", "description": "Ours: where things stand and what happened."},
     {"name": "Tokens", "description": "Ours: who may do what."},
 ]

@@ -80,7 +80,7 @@ def get_cluster(caller: Reader, cluster_id: OwnClusterId) -> Json:
 def get_pool(caller: Reader, cluster_id: OwnClusterId, name: PoolName) -> Json:
     """Where a pool stands."""
     detail = clusters.get_detail(caller.context, cluster_id)
-    for pool in detail.view.pools:
+    for pool in detail.pools:
         if pool.name == name:
             answer: own_shapes.PoolStandingAnswer = {"pool": present_pool_standing(detail, pool)}
             return Json(answer)

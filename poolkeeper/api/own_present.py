@@ -7,16 +7,16 @@ from poolkeeper.api.moments import show_moment
 from poolkeeper.domain.events import RecordedEvent
 from poolkeeper.domain.plan import PoolPlan
 from poolkeeper.domain.pools import Pool, split_size
-from poolkeeper.domain.status import Phase, PoolLoad, ServerProcess
+from poolkeeper.domain.standing import ClusterDetail
+from poolkeeper.domain.status import Phase, PoolLoad, ServerProcess, count_budget
 from poolkeeper.domain.tokens import Token
-from poolkeeper.usecases.clusters import ClusterDetail
 
 POOLER = "pgbouncer"
 
 
 def present_cluster_standing(detail: ClusterDetail) -> own_shapes.ClusterStanding:
     """A cluster, its pools and its processes."""
-    cluster, state = detail.view.cluster, detail.view.state
+    cluster, state = detail.cluster, detail.state
     return {
         "id": str(cluster.id),
         "name": cluster.name,
@@ -28,7 +28,7 @@ def present_cluster_standing(detail: ClusterDetail) -> own_shapes.ClusterStandin
         "applied_generation": state.applied_generation if state else 0,
         "budget": _budget(detail),
         "processes": [_process(process) for process in detail.processes],
-        "pools": [present_pool_standing(detail, pool) for pool in detail.view.pools],
+        "pools": [present_pool_standing(detail, pool) for pool in detail.pools],
     }
 
 
@@ -111,7 +111,7 @@ def present_token(token: Token) -> own_shapes.Token:
 
 
 def _budget(detail: ClusterDetail) -> own_shapes.Budget:
-    total, held = detail.view.cluster.budget, sum(detail.held.values())
+    total, held = count_budget(detail.cluster, detail.state), sum(detail.held.values())
     return {"total": total, "held": held, "free": max(total - held, 0)}
 
 

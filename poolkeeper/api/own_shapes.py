@@ -128,6 +128,17 @@ class NewToken(Token):
     value: Annotated[str, Field(description="the token itself, shown this once")]
 
 
+class SignInLink(TypedDict):
+    """`path` goes below the address of this API, in a browser; it works once."""
+
+    path: str
+    expires_at: Moment
+
+
+class SignInLinkAnswer(TypedDict):
+    sign_in_link: SignInLink
+
+
 class ClusterStandingAnswer(TypedDict):
     cluster: ClusterStanding
 

@@ -14,6 +14,8 @@ from poolkeeper.api import shapes
 
 DEFAULT_PER_PAGE = 20
 MAX_PER_PAGE = 200
+# More is no number to a database.
+_MAX_OFFSET = 2**62
 
 Item = TypeVar("Item")
 
@@ -25,6 +27,11 @@ class Page:
     number: int
     size: int
     url: URL
+
+    @property
+    def offset(self) -> int:
+        """How many entries are before it."""
+        return min((self.number - 1) * self.size, _MAX_OFFSET)
 
 
 async def _read_page(
@@ -47,8 +54,7 @@ def cut_page(items: Sequence[Item], page: Page | None) -> Sequence[Item]:
     """What of a list is on the page."""
     if page is None:
         return items
-    first = (page.number - 1) * page.size
-    return items[first : first + page.size]
+    return items[page.offset : page.offset + page.size]
 
 
 def describe_page(page: Page | None, total: int) -> shapes.Paged:

@@ -17,13 +17,13 @@ async def _read_cluster_id(
         str, Path(description="The cluster's id.", json_schema_extra=_UUID)
     ],
 ) -> UUID:
-    return _parse_cluster_id(database_cluster_uuid)
+    return parse_cluster_id(database_cluster_uuid)
 
 
 async def _read_own_cluster_id(
     cluster_id: Annotated[str, Path(description="The cluster's id.", json_schema_extra=_UUID)],
 ) -> UUID:
-    return _parse_cluster_id(cluster_id)
+    return parse_cluster_id(cluster_id)
 
 
 # FastAPI knows parameters by their names, and DigitalOcean's description has its own.
@@ -34,7 +34,7 @@ UserName = Annotated[str, Path(alias="username", description="The user's name.")
 PoolName = Annotated[str, Path(alias="pool_name", description="The pool's name.")]
 
 
-def _parse_cluster_id(text: str) -> UUID:
+def parse_cluster_id(text: str) -> UUID:
     """Anything but an id is a cluster that is not there: clients look for 404, not for 422."""
     try:
         cluster_id = UUID(text)

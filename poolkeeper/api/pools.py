@@ -14,8 +14,7 @@ from poolkeeper.api.paths import ClusterId, PoolName
 from poolkeeper.api.present import present_pool
 from poolkeeper.api.problems import DOCUMENTED
 from poolkeeper.domain.pools import Pool, PoolShape, parse_mode
-from poolkeeper.usecases import clusters, connections, pools
-from poolkeeper.usecases.clusters import ClusterView
+from poolkeeper.usecases import connections, pools
 
 router = APIRouter(
     prefix="/v2/databases/{database_cluster_uuid}/pools",
@@ -28,10 +27,16 @@ router = APIRouter(
 @router.get("", operation_id="databases_list_connectionPools", response_model=shapes.PoolList)
 def list_pools(caller: Reader, cluster_id: ClusterId, paging: Paging) -> Json:
     """The pools of a cluster."""
-    view = clusters.get_cluster(caller.context, cluster_id)
+    reveal = caller.may_see_passwords
+    found = pools.list_pools(caller.context, cluster_id)
+    page = cut_page(found, paging)
+    ways = connections.read_pool_connections(caller.context, cluster_id, page, reveal=reveal)
     answer: shapes.PoolList = {
-        "pools": [_present(caller, view, pool) for pool in cut_page(view.pools, paging)],
-        **describe_page(paging, len(view.pools)),
+        "pools": [
+            present_pool(pool, connection, reveal=reveal)
+            for pool, connection in zip(page, ways, strict=True)
+        ],
+        **describe_page(paging, len(found)),
     }
     return Json(answer)
 
@@ -45,7 +50,9 @@ def list_pools(caller: Reader, cluster_id: ClusterId, paging: Paging) -> Json:
 def create_pool(caller: Creator, cluster_id: ClusterId, body: PoolBody) -> Json:
     """Create a pool; clients can connect through its URI when this answers."""
     shape = _parse_shape(body)
-    pool = pools.create_pool(caller.context, caller.actor, cluster_id, body.name, shape)
+    pool = pools.create_pool(
+        caller.context, caller.actor, cluster_id, body.name, shape, attempt=caller.attempt
+    )
     return _answer(caller, cluster_id, pool, 201)
 
 
@@ -82,11 +89,6 @@ def delete_pool(caller: Deleter, cluster_id: ClusterId, name: PoolName) -> Respo
 
 def _parse_shape(body: PoolShapeBody) -> PoolShape:
     return PoolShape(body.db, body.user or None, parse_mode(body.mode), body.size)
-
-
-def _present(caller: Caller, view: ClusterView, pool: Pool) -> shapes.Pool:
-    connection = connections.pool_connection(caller.context, view, pool)
-    return present_pool(pool, connection, reveal=caller.may_see_passwords)
 
 
 def _answer(caller: Caller, cluster_id: ClusterId, pool: Pool, status: int) -> Json:

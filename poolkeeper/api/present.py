@@ -6,24 +6,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import UUID
 
 from poolkeeper.api import shapes
 from poolkeeper.api.moments import show_second
 from poolkeeper.api.versions import look_up_lifetime, name_release
-from poolkeeper.domain.clusters import ClusterStatus
 from poolkeeper.domain.connections import PROTOCOL, Connection
+from poolkeeper.domain.firewall import FirewallRule
 from poolkeeper.domain.pools import Pool
-from poolkeeper.domain.users import User
-from poolkeeper.usecases.clusters import ClusterView
-
-METRICS_PORT = 9273
-
-_MAINTENANCE_WINDOW: shapes.MaintenanceWindow = {
-    "day": "sunday",
-    "hour": "03:00:00",
-    "pending": False,
-    "description": [],
-}
+from poolkeeper.domain.status import tell_status
+from poolkeeper.domain.users import ShownUser, User
+from poolkeeper.usecases.views import ClusterView
 
 
 def present_connection(connection: Connection, *, reveal: bool) -> shapes.Connection:
@@ -41,7 +34,7 @@ def present_connection(connection: Connection, *, reveal: bool) -> shapes.Connec
     }
 
 
-def present_user(user: User, *, reveal: bool) -> shapes.User:
+def present_user(user: User | ShownUser, *, reveal: bool) -> shapes.User:
     """A user. ``settings`` that say nothing are left out: Terraform takes them for a change."""
     shown: shapes.User = {
         "name": user.name,
@@ -72,8 +65,22 @@ def present_pool(pool: Pool, connection: Connection, *, reveal: bool) -> shapes.
     }
 
 
-def present_cluster(view: ClusterView, connection: Connection, *, reveal: bool) -> shapes.Cluster:
-    """A cluster."""
+def present_rule(cluster_id: UUID, rule: FirewallRule) -> shapes.Rule:
+    """A trusted source."""
+    return {
+        "uuid": str(rule.uuid),
+        "cluster_uuid": str(cluster_id),
+        "type": rule.type,
+        "value": rule.value,
+        "description": rule.description,
+        "created_at": show_second(rule.created_at),
+    }
+
+
+def present_cluster(
+    view: ClusterView, connection: Connection, *, reveal: bool, api_port: int
+) -> shapes.Cluster:
+    """A cluster. ``/metrics`` is on the API's port, the same for all of them."""
     cluster = view.cluster
     lifetime = look_up_lifetime(cluster.version)
     shown = present_connection(connection, reveal=reveal)
@@ -86,7 +93,7 @@ def present_cluster(view: ClusterView, connection: Connection, *, reveal: bool) 
         "num_nodes": 1,
         "size": cluster.size.slug,
         "region": cluster.region,
-        "status": view.state.status if view.state else ClusterStatus.CREATING,
+        "status": tell_status(cluster, view.state),
         "created_at": show_second(cluster.created_at),
         "connection": shown,
         # The same host: DigitalOcean's `private-…` name would resolve nowhere here.
@@ -96,10 +103,22 @@ def present_cluster(view: ClusterView, connection: Connection, *, reveal: bool) 
         "tags": list(cluster.tags),
         "private_network_uuid": cluster.private_network_uuid,
         "project_id": cluster.project_id,
+        "rules": [present_rule(cluster.id, rule) for rule in view.rules],
         "storage_size_mib": cluster.storage_size_mib,
-        "maintenance_window": _MAINTENANCE_WINDOW,
-        "metrics_endpoints": [{"host": connection.host, "port": METRICS_PORT}],
+        "do_settings": {"service_cnames": list(cluster.service_cnames)},
+        "maintenance_window": _present_window(view),
+        "metrics_endpoints": [{"host": connection.host, "port": api_port}],
         "read_only": False,
         "version_end_of_life": lifetime.end_of_life,
         "version_end_of_availability": lifetime.end_of_availability,
+    }
+
+
+def _present_window(view: ClusterView) -> shapes.MaintenanceWindow:
+    window, pending = view.cluster.maintenance, view.state.pending if view.state else ()
+    return {
+        "day": window.day,
+        "hour": window.hour,
+        "pending": bool(pending),
+        "description": list(pending),
     }

@@ -22,8 +22,8 @@ from poolkeeper.domain.errors import (
     Forbidden,
     InvalidRequest,
     NotFound,
-    NotReady,
     PoolkeeperError,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
@@ -37,7 +37,6 @@ _SLUGS = {
     404: "not_found",
     405: "method_not_allowed",
     409: "conflict",
-    412: "precondition_failed",
     413: "request_entity_too_large",
     422: "unprocessable_entity",
     429: "too_many_requests",
@@ -50,7 +49,7 @@ _STATUSES: dict[type[PoolkeeperError], int] = {
     NotFound: 404,
     Unauthenticated: 401,
     Forbidden: 403,
-    NotReady: 412,
+    TooManyRequests: 429,
     Unavailable: 503,
 }
 
@@ -70,12 +69,11 @@ _EXPLANATIONS = {
     401: "No token, or none that is valid.",
     403: "The token lacks a scope.",
     404: "There is no such thing.",
-    412: "The cluster is not online yet; try again later.",
     413: "The body is larger than anything that is asked for here.",
     422: "It cannot be as it was asked; nothing was applied.",
-    429: "Too many requests.",
+    429: "The token has spent its rate limit; nothing was applied.",
     500: "A fault of ours; the log has it under the request id.",
-    503: "It could not be put in force in time; nothing was applied, try again.",
+    503: "Not online yet, or not in force in time; nothing was applied, try again.",
 }
 
 DOCUMENTED: dict[int | str, dict[str, Any]] = {
@@ -114,7 +112,10 @@ async def _answer_error(request: Request, error: Exception) -> Response:
     request_id = request.state.request_id
     for kind in type(error).__mro__:
         if kind in _STATUSES:
-            return describe_problem(request_id, _STATUSES[kind], str(error))
+            headers = {}
+            if isinstance(error, TooManyRequests):
+                headers["retry-after"] = str(error.retry_after)
+            return describe_problem(request_id, _STATUSES[kind], str(error), headers)
     return describe_fault(request_id, error)
 
 

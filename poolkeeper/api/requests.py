@@ -49,6 +49,7 @@ class _Exchange:
         self.status: int | None = None
         self._scope, self._receive, self._send = scope, receive, send
         self._begun = time.perf_counter()
+        self._answered: float | None = None
         self._received = 0
         scope.setdefault("state", {})["request_id"] = self.request_id
         _keep_slashes(scope)
@@ -64,17 +65,23 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"].append((b"x-request-id", self.request_id.encode()))
+            allowance = self._scope["state"].get("allowance")
+            if allowance is not None:
+                message["headers"] += allowance.headers
         await self._send(message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self._answered = time.perf_counter()
 
     def log(self) -> None:
         """Nothing here can hold a secret: no header, no query, no body."""
         token = self._scope["state"].get("token")
+        answered = self._answered or time.perf_counter()
         _log.info(
             "request",
             method=self._scope["method"],
             path=self._scope["path"],
             status=self.status,
-            milliseconds=round((time.perf_counter() - self._begun) * 1000, 1),
+            milliseconds=round((answered - self._begun) * 1000, 1),
             token=token.name if token else None,
             request_id=self.request_id,
         )

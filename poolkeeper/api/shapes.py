@@ -10,7 +10,9 @@ from pydantic import Field
 # pydantic reads typing's own only from Python 3.12 on.
 from typing_extensions import TypedDict
 
+from poolkeeper.api.event_types import ClusterEventType
 from poolkeeper.domain.clusters import ClusterStatus
+from poolkeeper.domain.firewall import RuleType
 from poolkeeper.domain.pools import PoolMode
 from poolkeeper.domain.users import Role
 
@@ -69,6 +71,21 @@ class MetricsEndpoint(TypedDict):
     port: int
 
 
+class Rule(TypedDict):
+    """A trusted source. Those of type `ip_addr` are enforced, the others kept as given."""
+
+    uuid: Annotated[str, Field(json_schema_extra={"format": "uuid"})]
+    cluster_uuid: Annotated[str, Field(json_schema_extra={"format": "uuid"})]
+    type: RuleType
+    value: str
+    description: str
+    created_at: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+class DoSettings(TypedDict):
+    service_cnames: Annotated[list[str], Field(description="names in the certificate")]
+
+
 class Cluster(TypedDict):
     """A PostgreSQL service. Its connection is final from the first answer on; it can be used
     once `status` is `online`."""
@@ -90,7 +107,9 @@ class Cluster(TypedDict):
     tags: list[str]
     private_network_uuid: str
     project_id: str
+    rules: list[Rule]
     storage_size_mib: int
+    do_settings: DoSettings
     maintenance_window: MaintenanceWindow
     metrics_endpoints: list[MetricsEndpoint]
     read_only: bool
@@ -184,12 +203,70 @@ class DatabaseList(Paged):
     dbs: list[Database]
 
 
+class RuleList(TypedDict):
+    rules: list[Rule]
+
+
 class PoolAnswer(TypedDict):
     pool: Pool
 
 
 class PoolList(Paged):
     pools: list[Pool]
+
+
+class ConfigAnswer(TypedDict):
+    config: Annotated[dict[str, object], Field(description="by DigitalOcean's names")]
+
+
+class StorageAutoscale(TypedDict):
+    enabled: bool
+    threshold_percent: int
+    increment_gib: int
+
+
+class Autoscale(TypedDict):
+    storage: StorageAutoscale
+
+
+class AutoscaleAnswer(TypedDict):
+    """The same twice: DigitalOcean's description has it in `autoscale`, its Go client reads
+    `storage`."""
+
+    autoscale: Autoscale
+    storage: StorageAutoscale
+
+
+class DoSettingsAnswer(TypedDict):
+    do_settings: DoSettings
+
+
+class ClusterEvent(TypedDict):
+    id: str
+    cluster_name: str
+    event_type: ClusterEventType
+    create_time: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+class ClusterEventList(Paged):
+    events: list[ClusterEvent]
+
+
+class ReplicaList(TypedDict):
+    """There are none."""
+
+    replicas: list[dict[str, str]]
+
+
+class MetricsCredentials(TypedDict):
+    """Without the scope `database:view_credentials`, the password is empty."""
+
+    basic_auth_username: str
+    basic_auth_password: str
+
+
+class MetricsCredentialsAnswer(TypedDict):
+    credentials: MetricsCredentials
 
 
 class Problem(TypedDict):

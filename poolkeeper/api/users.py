@@ -47,6 +47,7 @@ def create_user(caller: Creator, cluster_id: ClusterId, body: UserBody) -> Json:
         cluster_id,
         body.name,
         allow_replication=bool(body.settings and body.settings.pg_allow_replication),
+        attempt=caller.attempt,
     )
     return _answer(caller, user, 201)
 

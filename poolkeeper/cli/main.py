@@ -53,6 +53,7 @@ class Root(Group):
         "psql": _entry("psql", "Open psql on a cluster, or through a pool.", _DATABASES),
         "events": _entry("events", "Who changed what, and what Poolkeeper did.", _DATABASES),
         "auth": _entry("auth", "Log in to a Poolkeeper elsewhere; contexts.", _ACCESS),
+        "panel": _entry("panel", "Print a link that signs in to the panel.", _ACCESS),
         "tokens": _entry("tokens", "API tokens.", _ACCESS),
         "version": _entry("version", "Print the version.", _ACCESS),
     }

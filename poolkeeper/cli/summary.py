@@ -6,7 +6,7 @@ import io
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TextIO
 
 from poolkeeper.cli.output import print_facts
@@ -14,6 +14,7 @@ from poolkeeper.cli.output import print_facts
 if TYPE_CHECKING:
     from poolkeeper.control_plane.serve import Summary
 
+_LINK = re.compile(r"/sign-in\?link=[0-9a-f]+")
 _PASSWORD = re.compile(r"(://[^:/@\s]*):[^@\s]+@")
 
 
@@ -29,17 +30,27 @@ class StartSummary:
     pool_uri: str | None = None
     direct_uri: str | None = None
     psql: str | None = None
+    panel: str | None = None
 
     @classmethod
     def of(cls, summary: Summary) -> StartSummary:
         """From what the control plane of this very process tells."""
         first = summary.first_cluster
-        return cls(
+        bare = cls(
             summary.api,
             str(summary.token_file),
             str(summary.ca_file),
             os.getpid(),
-            *((first.name, first.pool_uri, first.direct_uri, first.psql) if first else ()),
+            panel=summary.panel,
+        )
+        if first is None:
+            return bare
+        return replace(
+            bare,
+            cluster=first.name,
+            pool_uri=first.pool_uri,
+            direct_uri=first.direct_uri,
+            psql=first.psql,
         )
 
 
@@ -52,6 +63,8 @@ def format_summary(summary: StartSummary, *, first_start: bool, detached: bool) 
     facts: list[tuple[str, object]] = []
     if summary.cluster:
         facts += [("Pool", summary.pool_uri), ("Direct", summary.direct_uri)]
+    if summary.panel:
+        facts += [("Panel", summary.panel)]
     facts += [("API", summary.api), ("Token", summary.token_file), ("CA", summary.ca_file)]
     if summary.psql and not first_start:
         facts += [("Connect", summary.psql)]
@@ -62,8 +75,8 @@ def format_summary(summary: StartSummary, *, first_start: bool, detached: bool) 
 
 
 def hide_passwords(text: str) -> str:
-    """The text with the passwords of its URIs replaced by ``***``."""
-    return _PASSWORD.sub(r"\1:***@", text)
+    """The text without the passwords of its URIs and the secret of its link."""
+    return _LINK.sub("/", _PASSWORD.sub(r"\1:***@", text))
 
 
 def is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:

@@ -22,15 +22,14 @@ from poolkeeper.domain.tokens import ADMIN
 from poolkeeper.engine.files import write_if_changed
 from poolkeeper.store import clusters, status
 from poolkeeper.usecases.clusters import (
-    ClusterView,
     create_cluster,
-    get_cluster,
     list_clusters,
 )
-from poolkeeper.usecases.connections import cluster_connection, pool_connection
+from poolkeeper.usecases.connections import cluster_connection, read_pool_connection
 from poolkeeper.usecases.context import Context
-from poolkeeper.usecases.pools import create_pool
+from poolkeeper.usecases.pools import create_pool, list_pools
 from poolkeeper.usecases.tokens import authenticate, create_token
+from poolkeeper.usecases.views import ClusterView
 
 CLUSTER = "main"
 POOL = "main-pool"
@@ -104,7 +103,7 @@ def _create_missing(context: Context) -> None:
         )
         view = create_cluster(context, _OWNER, uuid4(), request)
     _await_creation(context, view.cluster)
-    if not any(pool.name == POOL for pool in view.pools):
+    if not any(pool.name == POOL for pool in list_pools(context, view.cluster.id)):
         shape = PoolShape(DEFAULT_DATABASE, DEFAULT_USER, PoolMode.TRANSACTION, _POOL_SIZE)
         create_pool(context, _OWNER, view.cluster.id, POOL, shape)
 
@@ -128,11 +127,11 @@ def _describe(context: Context) -> FirstCluster | None:
     view = _find(context)
     if view is None:
         return None
-    view = get_cluster(context, view.cluster.id)
-    pool = next((pool for pool in view.pools if pool.name == POOL), None)
+    pools = list_pools(context, view.cluster.id)
+    pool = next((pool for pool in pools if pool.name == POOL), None)
     if pool is None:
         return None
-    uri = pool_connection(context, view, pool).uri
+    uri = read_pool_connection(context, view.cluster.id, pool).uri
     return FirstCluster(
         view.cluster.name, uri, cluster_connection(context, view).uri, f"psql '{uri}'"
     )

@@ -20,6 +20,7 @@ from pathlib import Path
 import structlog
 
 from poolkeeper.api.app import build_app
+from poolkeeper.api.rates import RateLimits
 from poolkeeper.control_plane import http_server, wiring
 from poolkeeper.control_plane.first_start import (
     FirstCluster,
@@ -27,14 +28,18 @@ from poolkeeper.control_plane.first_start import (
     complete_first_start,
     ensure_local_token,
 )
+from poolkeeper.control_plane.front_door import FrontDoor
 from poolkeeper.control_plane.logs import configure_logs
 from poolkeeper.control_plane.state_lock import StateLock
 from poolkeeper.domain.errors import PoolkeeperError
 from poolkeeper.engine.files import write_if_changed
 from poolkeeper.engine.layout import ClusterPaths
+from poolkeeper.panel.app import build_panel
 from poolkeeper.reconcile.teardown import stop_servers
 from poolkeeper.settings import Settings
 from poolkeeper.store import clusters
+from poolkeeper.usecases.sessions import compose_path, create_link
+from poolkeeper.usecases.tokens import authenticate
 
 _log = structlog.get_logger("poolkeeper")
 
@@ -47,6 +52,7 @@ class Summary:
     token_file: Path
     ca_file: Path
     first_cluster: FirstCluster | None
+    panel: str
 
 
 def serve(settings: Settings, *, empty: bool, ready: Callable[[Summary], None]) -> None:
@@ -60,10 +66,16 @@ def serve(settings: Settings, *, empty: bool, ready: Callable[[Summary], None]) 
         configure_logs(settings.state_dir / "logs", settings.log_level)
         parts = wiring.build(settings)
         ensure_local_token(parts.context, settings.state_dir / "token")
-        app = build_app(parts.context, started_at=wiring.now())
-        server = http_server.prepare(parts, app)
+        rates = RateLimits(settings.rate_limit_hour, settings.rate_limit_minute)
+        api = build_app(parts.context, started_at=wiring.now(), rates=rates)
+        panel = build_panel(parts.context)
+        server = http_server.prepare(parts, FrontDoor(api, panel))
+        # Open pages listen for ever; the end of the server is not to wait for them.
+        panel.state.live.is_stopping = lambda: server.is_stopping
         _log.info("control_plane_started", pid=os.getpid(), api=server.url)
         parts.loop.start()
+        parts.history.start()
+        parts.sampler.start()
         failed: list[PoolkeeperError] = []
         opening = threading.Thread(
             target=_open_for_business,
@@ -77,6 +89,8 @@ def serve(settings: Settings, *, empty: bool, ready: Callable[[Summary], None]) 
             server.run()
         finally:
             (settings.state_dir / "api.json").unlink(missing_ok=True)
+            parts.sampler.stop()
+            parts.history.stop()
             parts.loop.stop()
             parts.store.close()
             _log.info("control_plane_stopped", pid=os.getpid())
@@ -124,7 +138,8 @@ def _open_for_business(
         _announce(state / "api.json", server.local_url, token_file, ca_file)
         first = complete_first_start(parts.context, state / "starting", empty=empty)
         await_first_passes(parts.context)
-        ready(Summary(server.url, token_file, ca_file, first))
+        panel = server.url + _make_sign_in_link(parts, token_file)
+        ready(Summary(server.url, token_file, ca_file, first, panel))
     except PoolkeeperError as error:
         failed.append(error)
         server.stop()
@@ -135,6 +150,12 @@ def _open_for_business(
         _log.exception("start_broke")
         failed.append(PoolkeeperError(f"the start failed: {error!r}; see `poolkeeper logs`"))
         server.stop()
+
+
+def _make_sign_in_link(parts: wiring.Parts, token_file: Path) -> str:
+    token = authenticate(parts.context, token_file.read_text().strip())
+    _, value = create_link(parts.context, token)
+    return compose_path(value)
 
 
 def _announce(path: Path, url: str, token_file: Path, ca_file: Path) -> None:

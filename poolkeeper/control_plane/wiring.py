@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from poolkeeper.domain.errors import EngineError
+from poolkeeper.domain.memory import Machine
+from poolkeeper.domain.sessions import SessionLimits
 from poolkeeper.engine import host as machine
 from poolkeeper.engine.accounts import find_account
 from poolkeeper.engine.certificates import Authority, ensure_authority
@@ -17,6 +19,9 @@ from poolkeeper.engine.layout import check_socket_paths, make_state_folders
 from poolkeeper.engine.pgbouncer.binary import find_binary
 from poolkeeper.engine.postgres.binaries import Installation, find_majors
 from poolkeeper.engine.processes import Processes
+from poolkeeper.metrics.history import History
+from poolkeeper.metrics.sampler import Sampler
+from poolkeeper.metrics.targets import Targets
 from poolkeeper.reconcile.cluster import ClusterReconciler
 from poolkeeper.reconcile.host import Host
 from poolkeeper.reconcile.loop import Loop
@@ -28,6 +33,9 @@ from poolkeeper.store.observations import Observations
 from poolkeeper.store.sealing import load_sealer
 from poolkeeper.usecases.context import Context
 
+# In it, DELETE and POST of the same pool are one change: that is how Terraform edits a pool.
+_LONGEST_GRACE = timedelta(seconds=10)
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -38,6 +46,8 @@ class Parts:
     context: Context
     host: Host
     loop: Loop
+    sampler: Sampler
+    history: History
     authority: Authority
     certificate_names: tuple[str, ...]
 
@@ -78,10 +88,13 @@ def build(settings: Settings) -> Parts:
     authority = ensure_authority(settings.state_dir / "ca", now=now())
     names = _certificate_names(settings)
     host = _build_host(settings, store, changes, observations, processes, authority, names)
-    context = _build_context(settings, store, changes, observations, authority)
+    history = History(settings.state_dir / "samples.db")
+    targets = Targets(store, changes)
+    sampler = Sampler(targets, observations, history, settings.state_dir, now=now)
+    context = _build_context(settings, store, changes, observations, history, authority)
     loop = Loop(lambda: _list_ids(store), lambda cluster_id: ClusterReconciler(host, cluster_id))
     changes.subscribe(loop.wake)
-    return Parts(settings, store, context, host, loop, authority, names)
+    return Parts(settings, store, context, host, loop, sampler, history, authority, names)
 
 
 def _build_host(
@@ -109,6 +122,7 @@ def _build_host(
         query_wait_timeout=settings.query_wait_timeout,
         drain=timedelta(seconds=settings.drain_seconds),
         keep_data=timedelta(days=settings.deleted_data_days),
+        restart_wait=settings.restart_wait_seconds,
     )
 
 
@@ -117,19 +131,27 @@ def _build_context(
     store: Store,
     changes: Changes,
     observations: Observations,
+    history: History,
     authority: Authority,
 ) -> Context:
     return Context(
         store=store,
         changes=changes,
         observations=observations,
+        samples=history,
         public_host=settings.public_host,
+        api_port=settings.api_port,
         first_port=settings.first_port,
         wait_seconds=settings.request_wait_seconds,
+        grace=min(timedelta(seconds=settings.drain_seconds), _LONGEST_GRACE),
         ca_certificate=authority.certificate_pem,
         majors=lambda: [found.major for found in find_majors(settings.postgres_prefixes)],
         port_is_free=lambda port: machine.port_is_free(settings.listen, port),
         random_bytes=os.urandom,
+        machine=lambda: Machine(machine.memory_bytes(), machine.cpu_count()),
+        session_limits=SessionLimits(
+            timedelta(hours=settings.panel_idle_hours), timedelta(days=settings.panel_session_days)
+        ),
     )
 
 

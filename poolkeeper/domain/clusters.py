@@ -9,8 +9,8 @@ from datetime import datetime
 from uuid import UUID
 
 from poolkeeper.domain.databases import Database
-from poolkeeper.domain.errors import InvalidRequest
-from poolkeeper.domain.firewall import FirewallRule
+from poolkeeper.domain.errors import InvalidField, InvalidRequest
+from poolkeeper.domain.firewall import FirewallRule, GivenRule
 from poolkeeper.domain.names import parse_cluster_name, parse_tags
 from poolkeeper.domain.pools import Pool
 from poolkeeper.domain.sizes import Size, parse_size
@@ -31,6 +31,7 @@ class ClusterStatus(enum.StrEnum):
 
     CREATING = "creating"
     ONLINE = "online"
+    RESIZING = "resizing"
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,17 @@ class ClusterRequest:
     tags: tuple[str, ...] = ()
     private_network_uuid: str | None = None
     project_id: str | None = None
+    rules: tuple[GivenRule, ...] = ()
+    service_cnames: tuple[str, ...] = ()
+    autoscale: Autoscale = Autoscale()
+
+
+@dataclass(frozen=True)
+class ResizeRequest:
+    """Another size as it was asked for, parsed. ``storage_size_mib`` None: as the size has it."""
+
+    size: Size
+    storage_size_mib: int | None
 
 
 @dataclass(frozen=True)
@@ -143,6 +155,9 @@ def parse_cluster_request(
     tags: Iterable[str] = (),
     private_network_uuid: str | None = None,
     project_id: str | None = None,
+    rules: tuple[GivenRule, ...] = (),
+    service_cnames: tuple[str, ...] = (),
+    autoscale: Autoscale = Autoscale(),
 ) -> ClusterRequest:
     """The request, checked. ``majors``: the PostgreSQL majors that can be had, best first.
 
@@ -152,11 +167,10 @@ def parse_cluster_request(
     parse_cluster_name(name)
     if engine != ENGINE:
         raise InvalidRequest(f"invalid engine: {ENGINE!r} is what can be had")
-    if num_nodes != 1:
-        raise InvalidRequest(f"invalid node count: {num_nodes} asked, one node is what can be had")
+    _check_nodes(num_nodes)
     parsed_size = parse_size(size)
     if region not in REGIONS:
-        raise InvalidRequest(f"region {region!r} is not valid")
+        raise InvalidRequest(f"region {region!r} is not valid", field="region")
     return ClusterRequest(
         name=name,
         version=_choose_version(version, majors),
@@ -166,7 +180,39 @@ def parse_cluster_request(
         tags=parse_tags(tags),
         private_network_uuid=private_network_uuid or None,
         project_id=project_id or None,
+        rules=rules,
+        service_cnames=service_cnames,
+        autoscale=autoscale,
     )
+
+
+def parse_resize_request(
+    *, size: str, num_nodes: int, storage_size_mib: int | None
+) -> ResizeRequest:
+    """The request, checked. Raises InvalidRequest."""
+    _check_nodes(num_nodes)
+    return ResizeRequest(parse_size(size), storage_size_mib or None)
+
+
+def plan_storage(cluster: Cluster, request: ResizeRequest) -> int:
+    """The storage after a resize, in MiB: at least what there is, as DigitalOcean has it.
+
+    Raises InvalidField if less is asked for.
+    """
+    now = cluster.storage_size_mib
+    if request.storage_size_mib is None:
+        return max(now, request.size.storage_mib)
+    if request.storage_size_mib < now:
+        raise InvalidField(
+            "storage_size_mib",
+            f"{request.storage_size_mib} asked, the cluster has {now}, and storage cannot shrink",
+        )
+    return request.storage_size_mib
+
+
+def _check_nodes(num_nodes: int) -> None:
+    if num_nodes != 1:
+        raise InvalidRequest(f"invalid node count: {num_nodes} asked, one node is what can be had")
 
 
 def _choose_version(version: str | None, majors: list[str]) -> str:
@@ -180,6 +226,7 @@ def _choose_version(version: str | None, majors: list[str]) -> str:
     if version not in majors:
         raise InvalidRequest(
             f"invalid cluster engine version: {version!r} is not installed on this host,"
-            f" which has {', '.join(majors)}"
+            f" which has {', '.join(majors)}",
+            field="version",
         )
     return version

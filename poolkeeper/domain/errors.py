@@ -8,12 +8,14 @@
     │   ├── NameTaken                    … because the name is in use
     │   ├── StillInUse                   … because pools use what was to be deleted
     │   ├── BudgetExceeded               … because the backend connections do not suffice
+    │   │   └── SizeTooSmall             … for the pools that there are
     │   └── Refused                      … PostgreSQL or PgBouncer would not have it
     ├── NotFound                404
     ├── Unauthenticated         401
     ├── Forbidden               403
-    ├── NotReady                412      try again when the cluster is online
+    ├── TooManyRequests         429      the token has spent its rate limit
     ├── Unavailable             503      nothing was applied; try again
+    │   └── NotReady                     … when the cluster is online
     └── EngineError                      inside the engine; the reconciler turns it into a reason
         ├── ProcessFailed                a server would not start or stop
         ├── ReloadRefused                PgBouncer kept its old configuration
@@ -32,23 +34,30 @@ class PoolkeeperError(Exception):
 
 
 class InvalidRequest(PoolkeeperError):
-    """The request cannot be met as it stands; nothing was applied."""
+    """The request cannot be met as it stands; nothing was applied.
+
+    ``field``: the one that is wrong, if one is; ``reason``: what is wrong with it, to be
+    shown beside it.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None, reason: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+        self.reason = reason or message
 
 
 class InvalidField(InvalidRequest):
     """One field of a request is wrong."""
 
     def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}")
-        self.field = field
-        self.reason = reason
+        super().__init__(f"{field}: {reason}", field=field, reason=reason)
 
 
 class NameTaken(InvalidRequest):
     """The name is in use. The text for pools is DigitalOcean's: clients look for it."""
 
     def __init__(self, kind: str) -> None:
-        super().__init__(f"{kind} name is not available")
+        super().__init__(f"{kind} name is not available", field="name")
         self.kind = kind
 
 
@@ -70,14 +79,25 @@ class BudgetExceeded(InvalidRequest):
     def __init__(self, asked: int, total: int, held: Mapping[str, int]) -> None:
         left = max(total - sum(held.values()), 0)
         holders = ", ".join(f"{name} {size}" for name, size in sorted(held.items()))
-        super().__init__(
-            f"size: asked for {asked}, {left} left of {total} backend connections"
-            + (f" (held: {holders})" if held else "")
-        )
+        reason = f"asked for {asked}, {left} left of {total} backend connections"
+        reason += f" (held: {holders})" if held else ""
+        super().__init__(f"size: {reason}", field="size", reason=reason)
         self.asked = asked
         self.left = left
         self.total = total
         self.held = dict(held)
+
+
+class SizeTooSmall(BudgetExceeded):
+    """The pools of a cluster hold more backend connections than a smaller size has to give."""
+
+    def __init__(self, slug: str, total: int, held: Mapping[str, int]) -> None:
+        super().__init__(0, total, held)
+        holders = ", ".join(f"{name} {size}" for name, size in sorted(held.items()))
+        self.args = (
+            f"size: {slug} has {total} backend connections, the pools hold"
+            f" {sum(held.values())} ({holders}); delete some or make them smaller first",
+        )
 
 
 class Refused(InvalidRequest):
@@ -103,12 +123,25 @@ class Forbidden(PoolkeeperError):
         self.scope = scope
 
 
-class NotReady(PoolkeeperError):
-    """The cluster is not online yet; the same request will succeed once it is."""
+class TooManyRequests(PoolkeeperError):
+    """A token makes more calls than its rate limit allows. The text begins as DigitalOcean's."""
+
+    def __init__(self, limit: str, retry_after: int) -> None:
+        super().__init__(
+            f"API Rate limit exceeded: {limit}; nothing was applied, try again in {retry_after} s"
+        )
+        self.retry_after = retry_after
 
 
 class Unavailable(PoolkeeperError):
     """The change could not be put in force in time and was taken back; try again."""
+
+
+class NotReady(Unavailable):
+    """The cluster is not online yet; the same request will succeed once it is.
+
+    503 and not 412, as every client repeats a 503 by itself.
+    """
 
 
 class EngineError(PoolkeeperError):

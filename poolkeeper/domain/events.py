@@ -14,6 +14,10 @@ class EventKind(enum.StrEnum):
 
     CLUSTER_CREATE = "cluster_create"
     CLUSTER_ONLINE = "cluster_online"
+    CLUSTER_RESIZE = "cluster_resize"
+    CLUSTER_MAINTENANCE_PERFORM = "cluster_maintenance_perform"
+    MAINTENANCE_UPDATE = "maintenance_update"
+    MAINTENANCE_INSTALL = "maintenance_install"
     CLUSTER_DELETE = "cluster_delete"
     CLUSTER_REMOVED = "cluster_removed"
     DATABASE_CREATE = "database_create"
@@ -26,10 +30,20 @@ class EventKind(enum.StrEnum):
     POOL_UPDATE = "pool_update"
     POOL_DELETE = "pool_delete"
     POOL_REMOVED = "pool_removed"
+    CONFIG_UPDATE = "config_update"
+    FIREWALL_UPDATE = "firewall_update"
     CHANGE_WITHDRAWN = "change_withdrawn"
     SERVER_STARTED = "server_started"
+    TAG_CREATE = "tag_create"
+    TAG_DELETE = "tag_delete"
+    TAG_ASSIGN = "tag_assign"
+    TAG_UNASSIGN = "tag_unassign"
+    AUTOSCALE_UPDATE = "autoscale_update"
+    DO_SETTINGS_UPDATE = "do_settings_update"
+    METRICS_CREDENTIALS_UPDATE = "metrics_credentials_update"
     TOKEN_CREATE = "token_create"
     TOKEN_DELETE = "token_delete"
+    PANEL_SIGN_IN = "panel_sign_in"
 
 
 @dataclass(frozen=True)

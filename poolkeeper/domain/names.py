@@ -41,8 +41,17 @@ def parse_cluster_name(text: str) -> str:
     """A cluster's name: 3–63 lower-case letters, digits and inner hyphens."""
     if not _CLUSTER.fullmatch(text):
         raise InvalidRequest(
-            "invalid cluster name: 3 to 63 characters out of a-z 0-9 -, with no - at either end"
+            "invalid cluster name: 3 to 63 characters out of a-z 0-9 -, with no - at either end",
+            field="name",
+            reason="3 to 63 characters out of a-z 0-9 -, with no - at either end",
         )
+    return text
+
+
+def parse_tag_name(text: str) -> str:
+    """A tag's name: letters, digits, ``:``, ``-`` and ``_``."""
+    if not _TAG.fullmatch(text):
+        raise InvalidField("name", "1 to 255 characters out of a-z A-Z 0-9 : _ -")
     return text
 
 

@@ -6,6 +6,7 @@ description (``databases_list_options``) and the product's published limits.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -68,11 +69,13 @@ class Size:
         return _STORAGE_GIB_PER_GIB.get(self.gib, 15 * self.gib) * 1024
 
 
+@functools.cache
 def parse_size(slug: str) -> Size:
     """The size of that slug. Raises InvalidRequest with DigitalOcean's text."""
     match = _SLUG.fullmatch(slug)
     if slug not in SLUGS or match is None:
         raise InvalidRequest(
-            f"invalid size: it is a slug such as {DEFAULT_SIZE}; the options list all"
+            f"invalid size: it is a slug such as {DEFAULT_SIZE}; the options list all",
+            field="size",
         )
     return Size(slug, int(match["vcpus"]), int(match["gib"]))

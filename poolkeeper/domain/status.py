@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from poolkeeper.domain.clusters import ClusterStatus
+from poolkeeper.domain.clusters import Cluster, ClusterStatus
+from poolkeeper.domain.sizes import RESERVED_CONNECTIONS
 
 
 class Phase(enum.StrEnum):
@@ -30,7 +31,9 @@ class ClusterState:
 
     ``applied_generation`` is the newest generation that is wholly in force.
     ``failed_generation`` with ``reason`` is one that could not be put in force.
-    ``was_online`` says that creation came to its end once.
+    ``was_online`` says that creation came to its end once. ``pending``: what waits for a
+    restart of PostgreSQL. ``restarted_generation``: the newest restart that was asked for and
+    is done. ``max_connections``: what PostgreSQL runs with, 0 before that was seen.
     """
 
     cluster_id: UUID
@@ -42,11 +45,28 @@ class ClusterState:
     failed_generation: int = 0
     was_online: bool = False
     pending: tuple[str, ...] = ()
+    restarted_generation: int = 0
+    max_connections: int = 0
 
-    @property
-    def status(self) -> ClusterStatus:
-        """The word of the ``/v2`` API."""
-        return ClusterStatus.ONLINE if self.was_online else ClusterStatus.CREATING
+
+def tell_status(cluster: Cluster, state: ClusterState | None) -> ClusterStatus:
+    """The word of the ``/v2`` API."""
+    if state is None or not state.was_online:
+        return ClusterStatus.CREATING
+    if cluster.resize_generation > state.restarted_generation:
+        return ClusterStatus.RESIZING
+    return ClusterStatus.ONLINE
+
+
+def count_budget(cluster: Cluster, state: ClusterState | None) -> int:
+    """Backend connections that the pools may hold together now.
+
+    While a cluster grows it is still the smaller number: PostgreSQL has more once it has been
+    restarted. While it shrinks it is the smaller one already.
+    """
+    if state is None or not state.max_connections:
+        return cluster.budget
+    return min(cluster.budget, state.max_connections - RESERVED_CONNECTIONS)
 
 
 @dataclass(frozen=True)

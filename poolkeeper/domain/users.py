@@ -35,6 +35,16 @@ class User:
     deleted: bool = False
 
 
+@dataclass(frozen=True)
+class ShownUser:
+    """Of a user, what there is to show. ``password`` is empty for who may not see it."""
+
+    name: str
+    role: Role
+    password: str
+    allow_replication: bool = False
+
+
 def check_user_unused(name: str, protected: str, pools: Iterable[Pool]) -> None:
     """Raises InvalidRequest unless the user may be dropped."""
     if name == protected:

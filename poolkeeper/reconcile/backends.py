@@ -10,9 +10,11 @@ import psycopg
 from poolkeeper.domain.clusters import Desired
 from poolkeeper.domain.entries import Entry
 from poolkeeper.domain.errors import EngineError
+from poolkeeper.domain.firewall import Network
 from poolkeeper.engine.layout import ClusterPaths
-from poolkeeper.engine.postgres import backends, roles, server
+from poolkeeper.engine.postgres import backends, roles
 from poolkeeper.engine.postgres.connections import Connection, connect
+from poolkeeper.engine.postgres.running import RunningFacts, read_running
 
 
 class Backends:
@@ -51,6 +53,11 @@ class Backends:
             with _translated():
                 backends.terminate_pool_backends(self.connect(desired), pids)
 
+    def end_outsiders(self, desired: Desired, networks: Sequence[Network]) -> int:
+        """End sessions that come over the network from elsewhere; how many. Raises EngineError."""
+        with _translated():
+            return backends.end_outside_sessions(self.connect(desired), [*map(str, networks)])
+
     def refuse_entries(self, desired: Desired, entries: Sequence[Entry]) -> Mapping[str, str]:
         """Pools whose user may not connect to their database, with the reason."""
         asked = [(entry.name, entry.user, entry.db) for entry in entries if entry.user]
@@ -65,10 +72,20 @@ class Backends:
                 if not roles.may_connect(connection, user, db)
             }
 
-    def list_pending_restarts(self, desired: Desired) -> list[str]:
-        """PostgreSQL's settings that wait for a restart. Raises EngineError."""
+    def read_running(self, desired: Desired) -> RunningFacts:
+        """What PostgreSQL runs with, and what waits for a restart. Raises EngineError."""
         with _translated():
-            return server.list_pending_restarts(self.connect(desired))
+            return read_running(self.connect(desired))
+
+    def list_transactions(self, desired: Desired) -> dict[int, float]:
+        """The age in seconds of each open transaction, by pid. Raises EngineError."""
+        with _translated():
+            return backends.list_transactions(self.connect(desired))
+
+    def write_checkpoint(self, desired: Desired) -> None:
+        """Prepare for a stop. Raises EngineError."""
+        with _translated():
+            backends.write_checkpoint(self.connect(desired))
 
 
 @contextlib.contextmanager

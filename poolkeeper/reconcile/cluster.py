@@ -9,20 +9,22 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from uuid import UUID
 
 import structlog
 
 from poolkeeper.domain.clusters import Desired
 from poolkeeper.domain.errors import EngineError
+from poolkeeper.domain.maintenance import RestartCause, decide_restart
 from poolkeeper.domain.status import ClusterState, Failure, Phase
 from poolkeeper.engine.files import remove_tree
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.reconcile import teardown
 from poolkeeper.reconcile.host import Host
+from poolkeeper.reconcile.postgres import read_start
 from poolkeeper.reconcile.servers import Servers
-from poolkeeper.reconcile.standing import merge_failures, write_standing
+from poolkeeper.reconcile.standing import merge_failures, write_restart, write_standing
 from poolkeeper.store import clusters, status
 
 RESTING = 1.0
@@ -31,6 +33,8 @@ LONG = 60.0
 _LONGEST_BACKOFF = 30.0
 _PARKED_AFTER = 3
 _RESYNC_EVERY = 60.0
+# The sampler asks the pooler each second; if it got no answer for so long, we ask why.
+_UNHEARD = 3.0
 _RETRY_FAILURES_EVERY = 30.0
 
 _log = structlog.get_logger("poolkeeper.reconcile")
@@ -97,20 +101,23 @@ class ClusterReconciler:
         now = time.monotonic()
         running = servers.are_running()
         settled = state.applied_generation == desired.cluster.generation and not self._unsettled
+        settled = settled and self._find_cause(desired, state, servers) is None
         if settled and now < self._resync_at and running:
-            self._host.observations.put_loads(self._id, servers.observe_loads(desired))
+            if not self._host.observations.saw_loads_within(self._id, _UNHEARD):
+                servers.check_pooler(desired)
             return
         resync = now >= self._resync_at or not running
         if resync:
             servers.close()
             self._resync_at = now + _RESYNC_EVERY
         self._unsettled = True
-        self._apply(desired, state, servers)
+        state = self._apply(desired, state, servers)
+        self._restart_if_due(desired, state, servers)
         if resync:
             servers.tidy_logs(desired)
             self._host.observations.put_processes(self._id, servers.describe(desired))
 
-    def _apply(self, desired: Desired, state: ClusterState, servers: Servers) -> None:
+    def _apply(self, desired: Desired, state: ClusterState, servers: Servers) -> ClusterState:
         with self._host.store.read() as tx:
             known = status.read_failures(tx, self._id)
         retried = self._choose_retries(known)
@@ -123,9 +130,11 @@ class ClusterReconciler:
         )
         failures = merge_failures(desired, known, retried, applied)
         with self._host.store.write(durable=False) as tx:
-            write_standing(tx, desired, state, applied, known, failures)
+            standing = write_standing(tx, desired, state, applied, known, failures)
         self._host.changes.publish(self._id)
-        self._unsettled = bool(applied.shrinking or applied.outcome.plan.draining)
+        self._unsettled = bool(
+            applied.shrinking or applied.outcome.plan.draining or applied.cutting
+        )
         if state.applied_generation != desired.cluster.generation or applied.restarted:
             _log.info(
                 "applied",
@@ -134,6 +143,31 @@ class ClusterReconciler:
                 restarted=applied.restarted,
                 failures=sorted(failures),
             )
+        return standing
+
+    def _restart_if_due(self, desired: Desired, state: ClusterState, servers: Servers) -> None:
+        """Whoever waits for this pass's changes was told before: this may take a while."""
+        cause = self._find_cause(desired, state, servers)
+        if cause is None:
+            servers.forget_restart()
+            return
+        self._unsettled = True
+        done = servers.restart(desired)
+        if done is None:
+            return
+        self._resync_at = 0.0
+        with self._host.store.write() as tx:
+            write_restart(tx, desired, state, cause, done)
+        self._host.changes.announce(self._id)
+        _log.info("restarted", cluster=desired.cluster.name, cause=cause, **asdict(done))
+
+    def _find_cause(
+        self, desired: Desired, state: ClusterState, servers: Servers
+    ) -> RestartCause | None:
+        started_at = read_start(servers.paths) if state.pending else None
+        if started_at is None:
+            return None
+        return decide_restart(desired.cluster, state, started_at, self._host.now())
 
     def _choose_retries(self, known: Mapping[str, Failure]) -> frozenset[str]:
         if not known or time.monotonic() < self._retry_at:

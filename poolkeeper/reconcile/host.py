@@ -24,7 +24,8 @@ class Host:
 
     ``find_pgbouncer`` raises EngineError when there is none that is new enough.
     ``drain``: how long clients of a deleted pool may stay. ``keep_data``: how long the data
-    of a deleted cluster is kept.
+    of a deleted cluster is kept. ``restart_wait``: how many seconds a planned restart waits
+    for transactions and sessions that last.
     """
 
     store: Store
@@ -42,6 +43,7 @@ class Host:
     query_wait_timeout: int
     drain: timedelta
     keep_data: timedelta
+    restart_wait: float
 
     @property
     def server_account(self) -> str:

@@ -17,7 +17,7 @@ from poolkeeper.domain.clusters import Desired
 from poolkeeper.domain.entries import Entry, EntryPlan, plan_entries
 from poolkeeper.domain.errors import ConsoleUnreachable, ProcessFailed, ReloadRefused
 from poolkeeper.domain.pools import PoolMode
-from poolkeeper.domain.status import PoolLoad, ServerProcess
+from poolkeeper.domain.status import ServerProcess
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.pgbouncer.console import Console, ServedEntry
 from poolkeeper.engine.pgbouncer.log import read_pooler_log, rotate_pooler_log
@@ -71,9 +71,9 @@ class Pooler:
             self._console.close()
         self._console = None
 
-    def observe_loads(self, desired: Desired) -> dict[str, PoolLoad]:
-        """What goes on in each pool now. Raises ConsoleUnreachable."""
-        return self._connect(desired).list_loads()
+    def check(self, desired: Desired) -> None:
+        """Raises ConsoleUnreachable unless the process answers."""
+        self._connect(desired).read_version()
 
     def describe(self, desired: Desired) -> ServerProcess | None:
         """The process as ``/v1`` shows it. Raises ConsoleUnreachable."""
@@ -119,6 +119,10 @@ class Pooler:
         due = [e for e in entries if e.name in changed and e.name not in refused]
         failures = dict(refused) | self._proofs.demand(desired, due, served or {})
         return Outcome(plan, served_now, failures)
+
+    def open_console(self, desired: Desired) -> Console:
+        """The console, which this pooler goes on to use and closes. Raises ConsoleUnreachable."""
+        return self._connect(desired)
 
     def shrink(self, desired: Desired, served: Served) -> set[str]:
         """Pools with more backends than their size; a saturated one is made to shrink.

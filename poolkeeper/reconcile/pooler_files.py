@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 
 from poolkeeper.domain.clusters import Desired
 from poolkeeper.domain.entries import Entry
-from poolkeeper.engine.files import write_if_changed
+from poolkeeper.domain.firewall import allowed_networks
+from poolkeeper.engine.files import read_file, write_if_changed
 from poolkeeper.engine.layout import ClusterPaths
+from poolkeeper.engine.pgbouncer.hba import render_hba
 from poolkeeper.engine.pgbouncer.render import (
     PoolerSettings,
-    render_hba,
     render_main,
     render_users,
 )
@@ -32,7 +34,7 @@ class PoolerFiles:
         users = [user for user in desired.users if not user.deleted]
         texts = {
             "userlist.txt": render_users(users, desired.console_password),
-            "pgbouncer_hba.conf": render_hba(entries),
+            "pgbouncer_hba.conf": render_hba(entries, allowed_networks(desired.rules)),
             "pgbouncer-1.ini": render_main(self._paths, self._settings(desired), entries),
         }
         return self._write_texts(texts)
@@ -65,4 +67,10 @@ class PoolerFiles:
             ports.direct,
             self._host.max_client_conn,
             self._host.query_wait_timeout,
+            desired.cluster.config,
+            _digest(read_file(self._paths.certificate)),
         )
+
+
+def _digest(certificate: bytes | None) -> str:
+    return hashlib.sha256(certificate or b"").hexdigest()

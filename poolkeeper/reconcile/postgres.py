@@ -11,13 +11,17 @@ from datetime import datetime
 from typing import cast
 
 from poolkeeper.domain.clusters import Desired
+from poolkeeper.domain.errors import ProcessFailed
+from poolkeeper.domain.firewall import allowed_networks
 from poolkeeper.domain.status import ServerProcess
 from poolkeeper.engine import certificates, files, layout
-from poolkeeper.engine import host as machine
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.postgres import render, server
+from poolkeeper.engine.postgres.hba import render_hba
 from poolkeeper.reconcile.backends import Backends
+from poolkeeper.reconcile.configuration import install_conf
 from poolkeeper.reconcile.host import Host
+from poolkeeper.reconcile.postgres_conf import PostgresConf
 
 _START_TIMEOUT = 60.0
 _RELOAD_TIMEOUT = 5.0
@@ -33,7 +37,6 @@ def ensure_postgres(
 
     ``progress`` is told the name of each step before it is made. Raises EngineError.
     """
-    installation = host.find_installation(desired.cluster.version)
     progress("preparing files")
     layout.make_cluster_folders(paths, host.processes.account)
     files.write_if_changed(
@@ -42,23 +45,62 @@ def ensure_postgres(
     changed = _write_configuration(host, desired, paths)
     if not server.is_initialised(paths):
         progress("initialising the data directory")
+        installation = host.find_installation(desired.cluster.version)
         server.initialise(paths, installation, host.processes, desired.superuser_password)
     found = server.find_postmaster(paths)
     if found is None:
         progress("starting PostgreSQL")
         backends.close()
-    running = found or server.start(paths, installation, host.processes)
-    # One that was found may have been started, and then left to itself, a moment ago.
+        start(host, desired, paths)
+        return True
+    # It may have been started, and then left to itself, a moment ago.
     port = desired.cluster.ports.direct
-    server.wait_until_accepting(paths, port, running, timeout=_START_TIMEOUT)
-    if found and (changed or _is_unread(desired, paths, backends)):
+    server.wait_until_accepting(paths, port, found, timeout=_START_TIMEOUT)
+    if changed or _is_unread(desired, paths, backends):
         progress("reloading PostgreSQL")
         _reload(desired, paths, backends)
-    return found is None
+    return False
+
+
+def start(host: Host, desired: Desired, paths: ClusterPaths) -> str:
+    """Start the server and wait until it accepts; "" if that went well.
+
+    If it does not start with what is wanted now, it is started with what it last ran with,
+    and the reason is returned. Raises ProcessFailed if it starts with neither, or is still at
+    recovery; OSError.
+    """
+    conf = PostgresConf(paths, host.processes.account)
+    try:
+        _start(host, desired, paths)
+    except ProcessFailed as error:
+        is_recovering = server.find_postmaster(paths) is not None
+        if is_recovering or not conf.refuse(desired.cluster.restart_generation, str(error)):
+            raise
+        try:
+            _start(host, desired, paths)
+        except ProcessFailed:
+            conf.pardon()
+            raise
+        return str(error)
+    conf.prove()
+    return ""
+
+
+def _start(host: Host, desired: Desired, paths: ClusterPaths) -> None:
+    installation = host.find_installation(desired.cluster.version)
+    started = server.start(paths, installation, host.processes)
+    port = desired.cluster.ports.direct
+    server.wait_until_accepting(paths, port, started, timeout=_START_TIMEOUT)
 
 
 def is_running(paths: ClusterPaths) -> bool:
     return server.find_postmaster(paths) is not None
+
+
+def read_start(paths: ClusterPaths) -> datetime | None:
+    """When the server that runs was started; None if none does."""
+    facts = server.find_postmaster(paths)
+    return None if facts is None else facts.started_at
 
 
 def describe(host: Host, desired: Desired, paths: ClusterPaths) -> ServerProcess | None:
@@ -73,7 +115,6 @@ def describe(host: Host, desired: Desired, paths: ClusterPaths) -> ServerProcess
 
 def _write_configuration(host: Host, desired: Desired, paths: ClusterPaths) -> bool:
     owner = host.processes.account
-    installation = host.find_installation(desired.cluster.version)
     users = [user for user in desired.users if not user.deleted]
     written = [
         files.write_if_changed(paths.ca, host.authority.certificate_pem, owner=owner),
@@ -81,23 +122,14 @@ def _write_configuration(host: Host, desired: Desired, paths: ClusterPaths) -> b
             host.authority,
             certificate=paths.certificate,
             key=paths.key,
-            names=host.certificate_names,
+            names=_list_names(host, desired),
             owner=owner,
             now=host.now(),
         ),
+        install_conf(host, desired, paths),
         files.write_if_changed(
-            paths.postgres_conf,
-            render.render_conf(
-                paths,
-                desired.cluster,
-                host.listen,
-                host_memory=machine.memory_bytes(),
-                cpus=machine.cpu_count(),
-                major=int(installation.major),
-            ),
-            owner=owner,
+            paths.postgres_hba, render_hba(allowed_networks(desired.rules)), owner=owner
         ),
-        files.write_if_changed(paths.postgres_hba, render.render_hba(), owner=owner),
         files.write_if_changed(
             paths.postgres_ident,
             render.render_ident(host.server_account, [user.name for user in users]),
@@ -105,6 +137,11 @@ def _write_configuration(host: Host, desired: Desired, paths: ClusterPaths) -> b
         ),
     ]
     return any(written)
+
+
+def _list_names(host: Host, desired: Desired) -> tuple[str, ...]:
+    """What clients may call the cluster: this host's names, and those that were set."""
+    return tuple(dict.fromkeys((*host.certificate_names, *desired.cluster.service_cnames)))
 
 
 def _is_unread(desired: Desired, paths: ClusterPaths, backends: Backends) -> bool:

@@ -8,9 +8,11 @@ from datetime import datetime
 
 from poolkeeper.domain.clusters import Desired
 from poolkeeper.domain.events import Event, EventKind
+from poolkeeper.domain.maintenance import RestartCause
 from poolkeeper.domain.pools import Pool
 from poolkeeper.domain.status import ClusterState, Failure, Phase, PoolState
 from poolkeeper.reconcile.pooler import Outcome
+from poolkeeper.reconcile.restart import Restarted
 from poolkeeper.reconcile.servers import Applied
 from poolkeeper.store import events, pools, status
 from poolkeeper.store.database import Transaction
@@ -23,9 +25,9 @@ def write_standing(
     applied: Applied,
     known: Mapping[str, Failure],
     failures: Mapping[str, Failure],
-) -> None:
+) -> ClusterState:
     """Write whatever changed: the pools' standing, the failures (``known`` are those that are
-    written), and the cluster's own."""
+    written), and the cluster's own, which is returned."""
     cluster = desired.cluster
     _write_pools(tx, desired, applied.outcome, failures)
     if failures != known:
@@ -33,11 +35,17 @@ def write_standing(
     active = replace(
         state,
         phase=Phase.ACTIVE,
-        reason=applied.pending,
+        reason=applied.reason,
         step="",
         since=state.since if state.phase is Phase.ACTIVE else tx.now,
         applied_generation=cluster.generation,
         was_online=True,
+        pending=applied.pending,
+        max_connections=applied.max_connections,
+        # A restart that was asked for is done if nothing waits for it.
+        restarted_generation=(
+            state.restarted_generation if applied.pending else cluster.restart_generation
+        ),
     )
     if active != state:
         status.write_cluster_state(tx, active)
@@ -45,9 +53,38 @@ def write_standing(
         events.add_event(
             tx, Event(EventKind.CLUSTER_ONLINE, "reconciler", cluster.name, cluster.id)
         )
-        return
+        return active
     for server in applied.restarted:
         events.add_event(tx, Event(EventKind.SERVER_STARTED, "reconciler", server, cluster.id))
+    return active
+
+
+def write_restart(
+    tx: Transaction, desired: Desired, state: ClusterState, cause: RestartCause, done: Restarted
+) -> None:
+    """Write down a planned restart: for what, and what it meant to clients.
+
+    It counts as the one that was asked for, whatever it did not cure: there is no other.
+    """
+    cluster = desired.cluster
+    restarted = replace(
+        state,
+        restarted_generation=cluster.restart_generation,
+        pending=done.pending,
+        max_connections=done.max_connections,
+    )
+    status.write_cluster_state(tx, restarted)
+    detail: dict[str, object] = {
+        "cause": cause.value,
+        "reasons": list(state.pending),
+        "paused_ms": done.paused_ms,
+        "cut_sessions": done.sessions,
+        "cut_transactions": done.transactions,
+    }
+    if done.fault:
+        detail["fault"] = done.fault
+    kind = EventKind.CLUSTER_MAINTENANCE_PERFORM
+    events.add_event(tx, Event(kind, "reconciler", cluster.name, cluster.id, detail))
 
 
 def merge_failures(

@@ -50,6 +50,11 @@ class Settings:
     drain_seconds: int
     deleted_data_days: int
     request_wait_seconds: int
+    restart_wait_seconds: int
+    rate_limit_hour: int
+    rate_limit_minute: int
+    panel_idle_hours: int
+    panel_session_days: int
 
 
 @dataclass(frozen=True)
@@ -161,6 +166,26 @@ ROWS: tuple[Row, ...] = (
     Row(
         "request_wait_seconds", types.within(1, 300), _fixed(15), "SECONDS",
         "How long an API call waits for its change to be in force.",
+    ),
+    Row(
+        "restart_wait_seconds", types.within(0, 3600), _fixed(30), "SECONDS",
+        "How long a planned restart of PostgreSQL waits before it cuts anybody.",
+    ),
+    Row(
+        "rate_limit_hour", types.within(0, 100_000_000), _fixed(5000), "CALLS",
+        "API calls that a token may make in an hour; 0 for any number.",
+    ),
+    Row(
+        "rate_limit_minute", types.within(0, 100_000_000), _fixed(250), "CALLS",
+        "API calls that a token may make in a minute; 0 for any number.",
+    ),
+    Row(
+        "panel_idle_hours", types.within(1, 8760), _fixed(12), "HOURS",
+        "How long somebody stays signed in to the panel without using it.",
+    ),
+    Row(
+        "panel_session_days", types.within(1, 365), _fixed(7), "DAYS",
+        "How long somebody stays signed in to the panel in any case.",
     ),
 )  # fmt: skip
 

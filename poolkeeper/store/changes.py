@@ -18,6 +18,7 @@ class Changes:
     def __init__(self) -> None:
         self._published = threading.Condition()
         self._versions: defaultdict[UUID, int] = defaultdict(int)
+        self._count = 0
         self._callbacks: tuple[Callable[[UUID], None], ...] = ()
 
     def announce(self, cluster_id: UUID) -> None:
@@ -34,7 +35,13 @@ class Changes:
         """Wake who waits for a cluster's status; call after the commit."""
         with self._published:
             self._versions[cluster_id] += 1
+            self._count += 1
             self._published.notify_all()
+
+    def count(self) -> int:
+        """How often the status of any cluster was published."""
+        with self._published:
+            return self._count
 
     def version(self, cluster_id: UUID) -> int:
         """How often a cluster's status was published. Ask *before* you read the status."""

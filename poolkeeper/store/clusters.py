@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from poolkeeper.domain.clusters import (
@@ -57,6 +57,8 @@ def insert_cluster(
         project_id=project_id,
         created_at=tx.now,
         generation=1,
+        service_cnames=request.service_cnames,
+        autoscale=request.autoscale,
     )
     row = _to_row(cluster) | {
         "superuser_password": tx.sealer.seal(superuser_password, _superuser_purpose(id)),
@@ -85,15 +87,25 @@ def find_cluster_by_name(tx: Transaction, name: str) -> Cluster | None:
     return None if row is None else _to_cluster(row)
 
 
-def list_clusters(tx: Transaction, *, tag: str | None = None) -> list[Cluster]:
-    """The live clusters, oldest first; with a tag, those that bear it."""
+def list_clusters(
+    tx: Transaction, *, tag: str | None = None, offset: int = 0, limit: int | None = None
+) -> list[Cluster]:
+    """The live clusters, oldest first; with a tag, those that bear it. Of these, so many
+    after so many."""
     query = (
         select(clusters)
-        .where(clusters.c.deleted_at.is_(None))
+        .where(*_is_listed(tx, tag))
         .order_by(clusters.c.created_at, clusters.c.name)
+        .offset(offset)
+        .limit(limit)
     )
-    found = [_to_cluster(row) for row in tx.connection.execute(query)]
-    return [cluster for cluster in found if tag is None or tag in cluster.tags]
+    return [_to_cluster(row) for row in tx.connection.execute(query)]
+
+
+def count_clusters(tx: Transaction, *, tag: str | None = None) -> int:
+    """How many ``list_clusters`` has in all."""
+    query = select(func.count()).select_from(clusters).where(*_is_listed(tx, tag))
+    return tx.connection.execute(query).scalar_one()
 
 
 def list_cluster_ids(tx: Transaction) -> list[UUID]:
@@ -161,6 +173,17 @@ def read_desired(tx: Transaction, id: UUID) -> Desired | None:
         pools=tuple(list_all_pools(tx, id)),
         rules=tuple(list_rules(tx, id)),
     )
+
+
+def _is_listed(tx: Transaction, tag: str | None) -> list[ColumnElement[bool]]:
+    """Live, and bearing the tag if there is one."""
+    live = clusters.c.deleted_at.is_(None)
+    if tag is None:
+        return [live]
+    is_sqlite = tx.connection.dialect.name == "sqlite"
+    unpack = func.json_each if is_sqlite else func.json_array_elements_text
+    each = unpack(clusters.c.tags).table_valued("value")
+    return [live, exists().select_from(each).where(each.c.value == tag)]
 
 
 def _superuser_purpose(id: UUID) -> str:

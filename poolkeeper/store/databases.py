@@ -6,6 +6,8 @@ a database of that name is wanted again.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +22,21 @@ from poolkeeper.store.schema import databases
 def list_databases(tx: Transaction, cluster_id: UUID) -> list[Database]:
     """The live ones, in the order in which they were created."""
     return [database for database in list_all_databases(tx, cluster_id) if not database.deleted]
+
+
+def list_database_names(
+    tx: Transaction, cluster_ids: Collection[UUID]
+) -> Mapping[UUID, Sequence[str]]:
+    """The live ones' names, of many clusters at once."""
+    query = (
+        select(databases.c.cluster_id, databases.c.name)
+        .where(databases.c.cluster_id.in_(cluster_ids), databases.c.deleted.is_(False))
+        .order_by(databases.c.id)
+    )
+    found: dict[UUID, list[str]] = defaultdict(list)
+    for cluster_id, name in tx.connection.execute(query):
+        found[cluster_id].append(name)
+    return found
 
 
 def list_all_databases(tx: Transaction, cluster_id: UUID) -> list[Database]:

@@ -23,6 +23,19 @@ def list_rules(tx: Transaction, cluster_id: UUID) -> list[FirewallRule]:
     return [_to_rule(row) for row in tx.connection.execute(query)]
 
 
+def list_rules_of(tx: Transaction, cluster_ids: Sequence[UUID]) -> dict[UUID, list[FirewallRule]]:
+    """The rules of each of these clusters."""
+    found: dict[UUID, list[FirewallRule]] = {cluster_id: [] for cluster_id in cluster_ids}
+    query = (
+        select(firewall_rules)
+        .where(firewall_rules.c.cluster_id.in_(list(found)))
+        .order_by(firewall_rules.c.position)
+    )
+    for row in tx.connection.execute(query):
+        found[row.cluster_id].append(_to_rule(row))
+    return found
+
+
 def replace_rules(tx: Transaction, cluster_id: UUID, rules: Sequence[FirewallRule]) -> None:
     """Have exactly these rules."""
     tx.connection.execute(delete(firewall_rules).where(firewall_rules.c.cluster_id == cluster_id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from types import MappingProxyType
 from uuid import UUID
@@ -17,6 +18,7 @@ class Observations:
         self._lock = threading.Lock()
         self._processes: dict[UUID, tuple[ServerProcess, ...]] = {}
         self._loads: dict[UUID, Mapping[str, PoolLoad]] = {}
+        self._loads_at: dict[UUID, float] = {}
 
     def put_processes(self, cluster_id: UUID, processes: tuple[ServerProcess, ...]) -> None:
         """Replace what is known of a cluster's processes."""
@@ -33,14 +35,27 @@ class Observations:
         copy = MappingProxyType(dict(loads))
         with self._lock:
             self._loads[cluster_id] = copy
+            self._loads_at[cluster_id] = time.monotonic()
 
     def loads(self, cluster_id: UUID) -> Mapping[str, PoolLoad]:
         """The load of a cluster's pools, by name; empty if nothing was seen."""
         with self._lock:
             return self._loads.get(cluster_id, MappingProxyType({}))
 
+    def list_clusters(self) -> list[UUID]:
+        """The clusters whose load was seen."""
+        with self._lock:
+            return list(self._loads)
+
+    def saw_loads_within(self, cluster_id: UUID, seconds: float) -> bool:
+        """Whether a cluster's pooler told its loads so short a time ago."""
+        with self._lock:
+            seen_at = self._loads_at.get(cluster_id)
+            return seen_at is not None and time.monotonic() - seen_at <= seconds
+
     def forget(self, cluster_id: UUID) -> None:
         """A cluster is no more."""
         with self._lock:
             self._processes.pop(cluster_id, None)
             self._loads.pop(cluster_id, None)
+            self._loads_at.pop(cluster_id, None)

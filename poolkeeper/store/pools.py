@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -89,11 +90,11 @@ def purge_pool(tx: Transaction, pool_id: int) -> None:
     tx.connection.execute(delete(pools).where(pools.c.id == pool_id))
 
 
-def read_held(tx: Transaction, cluster_id: UUID) -> dict[str, int]:
+def read_held(tx: Transaction, cluster_id: UUID, kept_since: datetime) -> dict[str, int]:
     """By name, the backend connections that the pools may hold at this moment.
 
     A pool holds its size, or more while it shrinks; a deleted one too, until it was seen to
-    hold nothing. Two of the same name are added.
+    hold nothing and was deleted by ``kept_since``. Two of the same name are added.
     """
     query = (
         select(pools.c.name, pools.c.size, pools.c.deleted_at, pool_states.c.held)
@@ -102,9 +103,16 @@ def read_held(tx: Transaction, cluster_id: UUID) -> dict[str, int]:
     )
     held: Counter[str] = Counter()
     for row in tx.connection.execute(query):
-        is_gone = row.deleted_at is not None and row.held == 0
-        held[row.name] += 0 if is_gone else max(row.size, row.held or 0)
+        held[row.name] += count_held(row.size, row.held, row.deleted_at, kept_since)
     return dict(+held)
+
+
+def count_held(
+    size: int, held: int | None, deleted_at: datetime | None, kept_since: datetime
+) -> int:
+    """What one pool counts for in ``read_held``. ``held``: what its status says, if it has one."""
+    is_past = deleted_at is not None and deleted_at <= kept_since
+    return 0 if is_past and held == 0 else max(size, held or 0)
 
 
 def _select_pools(cluster_id: UUID) -> Select[Any]:
@@ -113,7 +121,7 @@ def _select_pools(cluster_id: UUID) -> Select[Any]:
 
 
 def _fetch(tx: Transaction, query: Select[Any]) -> list[Pool]:
-    return [_to_pool(row) for row in tx.connection.execute(query)]
+    return [to_pool(row) for row in tx.connection.execute(query)]
 
 
 def _update(tx: Transaction, pool_id: int, values: dict[str, object]) -> None:
@@ -139,7 +147,8 @@ def _to_row(shape: PoolShape) -> dict[str, object]:
     }
 
 
-def _to_pool(row: Row[Any]) -> Pool:
+def to_pool(row: Row[Any]) -> Pool:
+    """A row of the table."""
     return Pool(
         id=row.id,
         name=row.name,

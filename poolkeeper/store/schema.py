@@ -179,6 +179,8 @@ cluster_states = Table(
     Column("failed_generation", Integer(), nullable=False),
     Column("was_online", Boolean(), nullable=False),
     Column("pending", DOCUMENT, nullable=False, server_default="[]"),
+    Column("restarted_generation", Integer(), nullable=False, server_default="0"),
+    Column("max_connections", Integer(), nullable=False, server_default="0"),
 )
 
 pool_states = Table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -21,9 +21,10 @@ def read_cluster_state(tx: Transaction, cluster_id: UUID) -> ClusterState | None
     return None if row is None else _to_cluster_state(row)
 
 
-def list_cluster_states(tx: Transaction) -> dict[UUID, ClusterState]:
-    """Every cluster's standing, deleted ones included."""
-    states = [_to_cluster_state(row) for row in tx.connection.execute(select(cluster_states))]
+def list_cluster_states(tx: Transaction, cluster_ids: Collection[UUID]) -> dict[UUID, ClusterState]:
+    """The standing of those clusters that the reconciler has seen."""
+    query = select(cluster_states).where(cluster_states.c.cluster_id.in_(cluster_ids))
+    states = [_to_cluster_state(row) for row in tx.connection.execute(query)]
     return {state.cluster_id: state for state in states}
 
 
@@ -38,6 +39,8 @@ def write_cluster_state(tx: Transaction, state: ClusterState) -> None:
         "failed_generation": state.failed_generation,
         "was_online": state.was_online,
         "pending": list(state.pending),
+        "restarted_generation": state.restarted_generation,
+        "max_connections": state.max_connections,
     }
     _replace(tx, cluster_states, cluster_states.c.cluster_id, state.cluster_id, row)
 
@@ -45,7 +48,7 @@ def write_cluster_state(tx: Transaction, state: ClusterState) -> None:
 def read_pool_states(tx: Transaction, cluster_id: UUID) -> dict[int, PoolState]:
     """The standing of a cluster's pools, draining ones included, by pool id."""
     query = select(pool_states).join(pools).where(pools.c.cluster_id == cluster_id)
-    states = [_to_pool_state(row) for row in tx.connection.execute(query)]
+    states = [to_pool_state(row) for row in tx.connection.execute(query)]
     return {state.pool_id: state for state in states}
 
 
@@ -106,10 +109,13 @@ def _to_cluster_state(row: Row[Any]) -> ClusterState:
         failed_generation=row.failed_generation,
         was_online=row.was_online,
         pending=tuple(row.pending),
+        restarted_generation=row.restarted_generation,
+        max_connections=row.max_connections,
     )
 
 
-def _to_pool_state(row: Row[Any]) -> PoolState:
+def to_pool_state(row: Row[Any]) -> PoolState:
+    """A row of the table."""
     return PoolState(
         pool_id=row.pool_id,
         phase=Phase(row.phase),

@@ -29,13 +29,13 @@ def find_token(tx: Transaction, value_hash: str) -> Token | None:
     """The token whose value has that hash; it may have expired."""
     query = select(tokens).where(tokens.c.value_hash == value_hash)
     row = tx.connection.execute(query).one_or_none()
-    return None if row is None else _to_token(row)
+    return None if row is None else to_token(row)
 
 
 def list_tokens(tx: Transaction) -> list[Token]:
     """All of them, oldest first, expired ones included."""
     query = select(tokens).order_by(tokens.c.created_at, tokens.c.name, tokens.c.id)
-    return [_to_token(row) for row in tx.connection.execute(query)]
+    return [to_token(row) for row in tx.connection.execute(query)]
 
 
 def delete_token(tx: Transaction, id: str) -> bool:
@@ -48,7 +48,8 @@ def touch_token(tx: Transaction, id: str) -> None:
     tx.connection.execute(update(tokens).where(tokens.c.id == id).values(last_used_at=tx.now))
 
 
-def _to_token(row: Row[Any]) -> Token:
+def to_token(row: Row[Any]) -> Token:
+    """A row that has the columns of ``tokens``."""
     return Token(
         id=row.id,
         name=row.name,

@@ -6,13 +6,15 @@ a user of that name is wanted again.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 
 from poolkeeper.domain.errors import NotFound
-from poolkeeper.domain.users import Role, User
+from poolkeeper.domain.users import Role, ShownUser, User
 from poolkeeper.store.database import Transaction
 from poolkeeper.store.schema import users
 
@@ -25,6 +27,27 @@ def list_users(tx: Transaction, cluster_id: UUID) -> list[User]:
         .order_by(users.c.id)
     )
     return [_to_user(tx, row) for row in tx.connection.execute(query)]
+
+
+def list_shown_users(
+    tx: Transaction, cluster_ids: Collection[UUID], *, reveal: bool
+) -> Mapping[UUID, Sequence[ShownUser]]:
+    """As list_users, of many clusters at once; only what is looked at is unsealed.
+
+    Without ``reveal`` all passwords are empty.
+    """
+    columns = [users.c.cluster_id, users.c.name, users.c.role, users.c.allow_replication]
+    query = (
+        select(*columns, *([users.c.password] if reveal else []))
+        .where(users.c.cluster_id.in_(cluster_ids), users.c.deleted.is_(False))
+        .order_by(users.c.id)
+    )
+    found: dict[UUID, list[ShownUser]] = defaultdict(list)
+    for row in tx.connection.execute(query):
+        password = _unseal_password(tx, row) if reveal else ""
+        user = ShownUser(row.name, Role(row.role), password, row.allow_replication)
+        found[row.cluster_id].append(user)
+    return found
 
 
 def list_user_names(tx: Transaction, cluster_id: UUID) -> list[str]:
@@ -91,11 +114,15 @@ def _verifier_purpose(cluster_id: UUID, name: str) -> str:
     return f"cluster {cluster_id} user {name} verifier"
 
 
+def _unseal_password(tx: Transaction, row: Row[Any]) -> str:
+    return tx.sealer.unseal(row.password, _password_purpose(row.cluster_id, row.name))
+
+
 def _to_user(tx: Transaction, row: Row[Any]) -> User:
     return User(
         name=row.name,
         role=Role(row.role),
-        password=tx.sealer.unseal(row.password, _password_purpose(row.cluster_id, row.name)),
+        password=_unseal_password(tx, row),
         verifier=tx.sealer.unseal(row.verifier, _verifier_purpose(row.cluster_id, row.name)),
         generation=row.generation,
         allow_replication=row.allow_replication,

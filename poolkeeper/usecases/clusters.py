@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from uuid import UUID
 
 from poolkeeper.domain.clusters import (
@@ -14,62 +14,73 @@ from poolkeeper.domain.clusters import (
 )
 from poolkeeper.domain.errors import NameTaken, Unavailable
 from poolkeeper.domain.events import Event, EventKind, RecordedEvent
-from poolkeeper.domain.pools import Pool
-from poolkeeper.domain.status import ClusterState, PoolLoad, PoolState, ServerProcess
-from poolkeeper.domain.users import Role, User
-from poolkeeper.store import clusters, databases, events, pools, status, users
+from poolkeeper.domain.standing import ClusterDetail
+from poolkeeper.domain.users import Role, ShownUser
+from poolkeeper.store import clusters, databases, events, firewall, users
 from poolkeeper.store.database import Transaction
+from poolkeeper.usecases.attempts import Attempt
 from poolkeeper.usecases.context import Context
-from poolkeeper.usecases.convergence import require_cluster
+from poolkeeper.usecases.convergence import Intent, require_cluster
 from poolkeeper.usecases.credentials import new_password, new_user
+from poolkeeper.usecases.firewall import prepare_rules
+from poolkeeper.usecases.repeats import commit_or_await, demand_repetition, note_creation
+from poolkeeper.usecases.tags import adopt_tags, preview_tags
+from poolkeeper.usecases.views import (
+    ClusterView,
+    read_details,
+    read_view,
+    read_views,
+)
 
 _HIGHEST_PORT = 65534
 
 
-@dataclass(frozen=True)
-class ClusterView:
-    """A cluster with what belongs to it, read in one transaction."""
+def list_clusters(
+    context: Context,
+    *,
+    tag: str | None = None,
+    reveal: bool = True,
+    offset: int = 0,
+    limit: int | None = None,
+) -> list[ClusterView]:
+    """The clusters, or those with a tag, oldest first; of these, so many after so many.
 
-    cluster: Cluster
-    state: ClusterState | None
-    users: tuple[User, ...]
-    databases: tuple[str, ...]
-    pools: tuple[Pool, ...]
-
-
-@dataclass(frozen=True)
-class ClusterDetail:
-    """A cluster as our own ``/v1`` shows it: what is wanted, what is, and who holds what."""
-
-    view: ClusterView
-    pool_states: dict[int, PoolState]
-    held: dict[str, int]
-    processes: tuple[ServerProcess, ...]
-    loads: dict[str, PoolLoad]
-
-
-def list_clusters(context: Context, *, tag: str | None = None) -> list[ClusterView]:
-    """All clusters, oldest first."""
+    Without ``reveal`` passwords are empty, and so it is below.
+    """
     with context.store.read() as tx:
-        return [_view(tx, cluster) for cluster in clusters.list_clusters(tx, tag=tag)]
+        found = clusters.list_clusters(tx, tag=tag, offset=offset, limit=limit)
+        return read_views(tx, found, reveal=reveal)
 
 
-def get_cluster(context: Context, cluster_id: UUID) -> ClusterView:
+def count_clusters(context: Context, *, tag: str | None = None) -> int:
+    """How many ``list_clusters`` has in all."""
+    with context.store.read() as tx:
+        return clusters.count_clusters(tx, tag=tag)
+
+
+def get_cluster(context: Context, cluster_id: UUID, *, reveal: bool = True) -> ClusterView:
     """One cluster. Raises NotFound."""
     with context.store.read() as tx:
-        return _view(tx, require_cluster(tx, cluster_id))
+        return read_view(tx, require_cluster(tx, cluster_id), reveal=reveal)
+
+
+def require_live_cluster(context: Context, cluster_id: UUID) -> Cluster:
+    """The cluster, without what belongs to it. Raises NotFound."""
+    with context.store.read() as tx:
+        return require_cluster(tx, cluster_id)
 
 
 def list_details(context: Context) -> list[ClusterDetail]:
     """All clusters with their standing, oldest first."""
     with context.store.read() as tx:
-        return [_detail(context, tx, cluster) for cluster in clusters.list_clusters(tx)]
+        return read_details(context, tx, clusters.list_clusters(tx))
 
 
 def get_detail(context: Context, cluster_id: UUID) -> ClusterDetail:
     """One cluster with its standing. Raises NotFound."""
     with context.store.read() as tx:
-        return _detail(context, tx, require_cluster(tx, cluster_id))
+        [detail] = read_details(context, tx, [require_cluster(tx, cluster_id)])
+    return detail
 
 
 def preview_cluster(context: Context, cluster_id: UUID, request: ClusterRequest) -> ClusterView:
@@ -88,43 +99,48 @@ def preview_cluster(context: Context, cluster_id: UUID, request: ClusterRequest)
             region=request.region,
             ports=_choose_ports(context, clusters.list_ports(tx)),
             storage_size_mib=request.storage_size_mib,
-            tags=request.tags,
+            tags=preview_tags(tx, request.tags),
             private_network_uuid=request.private_network_uuid or str(cluster_id),
             project_id=request.project_id or str(cluster_id),
             created_at=tx.now,
             generation=1,
+            service_cnames=request.service_cnames,
+            autoscale=request.autoscale,
         )
-    owner = User(DEFAULT_USER, Role.PRIMARY, password="", verifier="", generation=1)
-    return ClusterView(cluster, None, (owner,), (DEFAULT_DATABASE,), ())
+        rules = prepare_rules(context, tx, request.rules, ())
+    owner = ShownUser(DEFAULT_USER, Role.PRIMARY, password="")
+    return ClusterView(cluster, None, [owner], [DEFAULT_DATABASE], rules)
 
 
 def create_cluster(
-    context: Context, actor: str, cluster_id: UUID, request: ClusterRequest
+    context: Context,
+    actor: str,
+    cluster_id: UUID,
+    request: ClusterRequest,
+    *,
+    attempt: Attempt | None = None,
 ) -> ClusterView:
     """Accept a new cluster; it is created in the background, as its status tells.
 
     Raises InvalidRequest, Unavailable (no free pair of ports).
     """
-    with context.store.write() as tx:
-        cluster = clusters.insert_cluster(
-            tx,
-            cluster_id,
-            request,
-            ports=_choose_ports(context, clusters.list_ports(tx)),
-            superuser_password=new_password(context),
-            console_password=new_password(context),
-            private_network_uuid=request.private_network_uuid or str(cluster_id),
-            project_id=request.project_id or str(cluster_id),
-        )
-        databases.put_database(tx, cluster.id, DEFAULT_DATABASE, cluster.generation)
-        owner = new_user(context, DEFAULT_USER, Role.PRIMARY, cluster.generation)
-        users.put_user(tx, cluster.id, owner)
-        detail = {"size": cluster.size.slug, "version": cluster.version}
-        events.add_event(
-            tx, Event(EventKind.CLUSTER_CREATE, actor, cluster.name, cluster.id, detail)
-        )
-        view = _view(tx, cluster)
-    context.changes.announce(cluster_id)
+
+    def commit() -> ClusterView:
+        with context.store.write() as tx:
+            cluster = clusters.find_cluster_by_name(tx, request.name)
+            if cluster is not None:
+                demand_repetition(context, tx, attempt, _intent(cluster))
+                return read_view(tx, cluster)
+            cluster = _insert(context, tx, cluster_id, request)
+            note_creation(context, tx, attempt, _intent(cluster))
+            detail = {"size": cluster.size.slug, "version": cluster.version}
+            events.add_event(
+                tx, Event(EventKind.CLUSTER_CREATE, actor, cluster.name, cluster.id, detail)
+            )
+            return read_view(tx, cluster)
+
+    view = commit_or_await(context, commit)
+    context.changes.announce(view.cluster.id)
     return view
 
 
@@ -148,24 +164,28 @@ def list_events(
         return events.list_events(tx, cluster_id=cluster_id, limit=limit)
 
 
-def _view(tx: Transaction, cluster: Cluster) -> ClusterView:
-    return ClusterView(
-        cluster,
-        status.read_cluster_state(tx, cluster.id),
-        tuple(users.list_users(tx, cluster.id)),
-        tuple(item.name for item in databases.list_databases(tx, cluster.id)),
-        tuple(pools.list_pools(tx, cluster.id)),
+def _insert(
+    context: Context, tx: Transaction, cluster_id: UUID, request: ClusterRequest
+) -> Cluster:
+    cluster = clusters.insert_cluster(
+        tx,
+        cluster_id,
+        replace(request, tags=adopt_tags(tx, request.tags)),
+        ports=_choose_ports(context, clusters.list_ports(tx)),
+        superuser_password=new_password(context),
+        console_password=new_password(context),
+        private_network_uuid=request.private_network_uuid or str(cluster_id),
+        project_id=request.project_id or str(cluster_id),
     )
+    databases.put_database(tx, cluster.id, DEFAULT_DATABASE, cluster.generation)
+    owner = new_user(context, DEFAULT_USER, Role.PRIMARY, cluster.generation)
+    users.put_user(tx, cluster.id, owner)
+    firewall.replace_rules(tx, cluster.id, prepare_rules(context, tx, request.rules, ()))
+    return cluster
 
 
-def _detail(context: Context, tx: Transaction, cluster: Cluster) -> ClusterDetail:
-    return ClusterDetail(
-        _view(tx, cluster),
-        status.read_pool_states(tx, cluster.id),
-        pools.read_held(tx, cluster.id),
-        context.observations.processes(cluster.id),
-        dict(context.observations.loads(cluster.id)),
-    )
+def _intent(cluster: Cluster) -> Intent:
+    return Intent(cluster.id, f"cluster:{cluster.name}", cluster.generation)
 
 
 def _choose_ports(context: Context, taken: set[int]) -> Ports:

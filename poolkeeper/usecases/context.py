@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 
+from poolkeeper.domain.memory import Machine
+from poolkeeper.domain.samples import Samples
+from poolkeeper.domain.sessions import SessionLimits
 from poolkeeper.store.changes import Changes
 from poolkeeper.store.database import Store
 from poolkeeper.store.observations import Observations
+from poolkeeper.usecases.attempts import Attempts
 
 
 @dataclass(frozen=True)
 class Context:
-    """The store, the way to the reconciler, and the facts of this host.
+    """The store, the way to the reconciler, what was sampled, and the facts of this host.
 
+    ``grace``: how long a deleted pool's share of the budget is kept for its name.
     ``majors()``: installed PostgreSQL majors, best first. ``port_is_free(port)``: whether
     a cluster could listen there. ``random_bytes(n)``: chance, from the operating system.
+    ``machine()``: the memory and processors that servers may use.
     """
 
     store: Store
     changes: Changes
     observations: Observations
+    samples: Samples
     public_host: str
+    api_port: int
     first_port: int
     wait_seconds: float
+    grace: timedelta
     ca_certificate: str
     majors: Callable[[], list[str]]
     port_is_free: Callable[[int], bool]
     random_bytes: Callable[[int], bytes]
+    machine: Callable[[], Machine]
+    session_limits: SessionLimits = field(default_factory=SessionLimits)
+    attempts: Attempts = field(default_factory=Attempts)

@@ -10,7 +10,7 @@ from uuid import UUID
 from poolkeeper.domain.clusters import Cluster
 from poolkeeper.domain.errors import NotFound, NotReady, Refused, Unavailable
 from poolkeeper.domain.events import Event, EventKind
-from poolkeeper.store import clusters, events, status
+from poolkeeper.store import clusters, events, status, unanswered
 from poolkeeper.store.database import Transaction
 from poolkeeper.usecases.context import Context
 
@@ -109,6 +109,7 @@ def _take_back(
         if outcome.in_force:
             return
         withdraw(tx)
+        unanswered.forget_creation(tx, intent.cluster_id, intent.subject, intent.generation)
         events.add_event(
             tx,
             Event(

@@ -6,13 +6,15 @@ from uuid import UUID
 
 from poolkeeper.domain.clusters import DEFAULT_DATABASE
 from poolkeeper.domain.databases import Database, check_database_unused
-from poolkeeper.domain.errors import NameTaken, NotFound
+from poolkeeper.domain.errors import NotFound
 from poolkeeper.domain.events import Event, EventKind
 from poolkeeper.domain.names import parse_database_name
 from poolkeeper.store import clusters, databases, events, pools
 from poolkeeper.store.database import Transaction
+from poolkeeper.usecases.attempts import Attempt
 from poolkeeper.usecases.context import Context
 from poolkeeper.usecases.convergence import Intent, await_in_force, await_online, require_cluster
+from poolkeeper.usecases.repeats import commit_or_await, demand_repetition, note_creation
 
 
 def list_databases(context: Context, cluster_id: UUID) -> list[Database]:
@@ -30,7 +32,9 @@ def get_database(context: Context, cluster_id: UUID, name: str) -> Database:
     raise NotFound("not found")
 
 
-def create_database(context: Context, actor: str, cluster_id: UUID, name: str) -> Database:
+def create_database(
+    context: Context, actor: str, cluster_id: UUID, name: str, *, attempt: Attempt | None = None
+) -> Database:
     """Create a database, owned by ``doadmin``, and return once it is there.
 
     One that ``CREATE DATABASE`` made before is taken in as it is.
@@ -38,22 +42,30 @@ def create_database(context: Context, actor: str, cluster_id: UUID, name: str) -
     """
     parse_database_name(name)
     await_online(context, cluster_id)
-    with context.store.write() as tx:
-        require_cluster(tx, cluster_id)
-        if any(item.name == name for item in databases.list_databases(tx, cluster_id)):
-            raise NameTaken("database")
-        generation = clusters.bump_generation(tx, cluster_id)
-        databases.put_database(tx, cluster_id, name, generation)
-        events.add_event(tx, Event(EventKind.DATABASE_CREATE, actor, name, cluster_id))
+
+    def commit() -> Database:
+        with context.store.write() as tx:
+            require_cluster(tx, cluster_id)
+            for found in databases.list_databases(tx, cluster_id):
+                if found.name == name:
+                    demand_repetition(context, tx, attempt, _intent(cluster_id, found))
+                    return found
+            created = Database(name, clusters.bump_generation(tx, cluster_id))
+            databases.put_database(tx, cluster_id, name, created.generation)
+            note_creation(context, tx, attempt, _intent(cluster_id, created))
+            events.add_event(tx, Event(EventKind.DATABASE_CREATE, actor, name, cluster_id))
+            return created
+
+    database = commit_or_await(context, commit)
 
     def withdraw(tx: Transaction) -> None:
         # Forgotten, not dropped: if it was there before, it holds somebody's data.
-        if Database(name, generation) in databases.list_all_databases(tx, cluster_id):
+        if database in databases.list_all_databases(tx, cluster_id):
             databases.forget_database(tx, cluster_id, name)
             clusters.bump_generation(tx, cluster_id)
 
-    await_in_force(context, actor, Intent(cluster_id, f"database:{name}", generation), withdraw)
-    return Database(name, generation)
+    await_in_force(context, actor, _intent(cluster_id, database), withdraw)
+    return database
 
 
 def delete_database(context: Context, actor: str, cluster_id: UUID, name: str) -> None:
@@ -74,3 +86,7 @@ def delete_database(context: Context, actor: str, cluster_id: UUID, name: str) -
             databases.put_database(tx, cluster_id, name, clusters.bump_generation(tx, cluster_id))
 
     await_in_force(context, actor, Intent(cluster_id, f"database:{name}", generation), withdraw)
+
+
+def _intent(cluster_id: UUID, database: Database) -> Intent:
+    return Intent(cluster_id, f"database:{database.name}", database.generation)

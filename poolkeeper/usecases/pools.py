@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
 
 from poolkeeper.domain.clusters import Cluster
-from poolkeeper.domain.errors import BudgetExceeded, NameTaken, NotFound
+from poolkeeper.domain.errors import NotFound
 from poolkeeper.domain.events import Event, EventKind
 from poolkeeper.domain.names import parse_pool_name
 from poolkeeper.domain.plan import PoolPlan, plan_change
@@ -21,11 +19,13 @@ from poolkeeper.domain.pools import (
     admit_shape,
     change_shape,
 )
-from poolkeeper.domain.status import Phase
-from poolkeeper.store import clusters, databases, events, pools, status, users
+from poolkeeper.store import clusters, databases, events, pools, users
 from poolkeeper.store.database import Transaction
+from poolkeeper.usecases.admission import commit_when_settled, read_budget
+from poolkeeper.usecases.attempts import Attempt
 from poolkeeper.usecases.context import Context
 from poolkeeper.usecases.convergence import Intent, await_in_force, await_online, require_cluster
+from poolkeeper.usecases.repeats import commit_or_await, demand_repetition, note_creation
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,13 @@ def get_pool(context: Context, cluster_id: UUID, name: str) -> Pool:
 
 
 def create_pool(
-    context: Context, actor: str, cluster_id: UUID, name: str, shape: PoolShape
+    context: Context,
+    actor: str,
+    cluster_id: UUID,
+    name: str,
+    shape: PoolShape,
+    *,
+    attempt: Attempt | None = None,
 ) -> Pool:
     """Create a pool and return once clients can connect to it.
 
@@ -62,9 +68,8 @@ def create_pool(
     """
     parse_pool_name(name)
     await_online(context, cluster_id)
-    pool = _commit_when_settled(
-        context, cluster_id, partial(_insert, actor=actor, name=name, shape=shape)
-    )
+    insert = partial(_insert, context, attempt, actor=actor, name=name, shape=shape)
+    pool = commit_or_await(context, lambda: commit_when_settled(context, cluster_id, insert))
     await_in_force(
         context, actor, _intent(cluster_id, pool), partial(_withdraw_creation, cluster_id, pool)
     )
@@ -84,14 +89,14 @@ def update_pool(
         # Somebody else may have asked for the same an instant ago.
         await_in_force(context, actor, _intent(cluster_id, before), None)
         return
-    pool = _commit_when_settled(
-        context, cluster_id, partial(_change, actor=actor, name=name, shape=shape)
+    pool = commit_when_settled(
+        context, cluster_id, partial(_change, context, actor=actor, name=name, shape=shape)
     )
     await_in_force(
         context,
         actor,
         _intent(cluster_id, pool),
-        partial(_withdraw_change, cluster_id, pool, before.shape),
+        partial(_withdraw_change, context, cluster_id, pool, before.shape),
     )
 
 
@@ -112,7 +117,7 @@ def plan_pool(context: Context, cluster_id: UUID, name: str, change: ShapeChange
     with context.store.read() as tx:
         cluster = require_cluster(tx, cluster_id)
         before = _require_pool(tx, cluster_id, name).shape
-        facts = _read_facts(tx, cluster, name)
+        facts = _read_facts(context, tx, cluster, name)
     after = change_shape(
         before,
         size=change.size,
@@ -124,37 +129,21 @@ def plan_pool(context: Context, cluster_id: UUID, name: str, change: ShapeChange
     return plan_change(before, admit_shape(after, facts), facts)
 
 
-def _commit_when_settled(
-    context: Context, cluster_id: UUID, commit: Callable[[Transaction, Cluster], Pool]
+def _insert(
+    context: Context,
+    attempt: Attempt | None,
+    tx: Transaction,
+    cluster: Cluster,
+    *,
+    actor: str,
+    name: str,
+    shape: PoolShape,
 ) -> Pool:
-    """Run ``commit`` in a write transaction; while only pools that still drain or shrink
-    stand in its way, wait for them."""
-    deadline = time.monotonic() + context.wait_seconds
-    while True:
-        seen = context.changes.version(cluster_id)
-        try:
-            with context.store.write() as tx:
-                cluster = require_cluster(tx, cluster_id)
-                _purge_removed(tx, cluster_id)
-                return commit(tx, cluster)
-        except BudgetExceeded as error:
-            left = deadline - time.monotonic()
-            if left <= 0 or not _fits_once_settled(context, cluster_id, error):
-                raise
-        context.changes.wait_beyond(cluster_id, seen, min(left, 0.25))
-
-
-def _fits_once_settled(context: Context, cluster_id: UUID, error: BudgetExceeded) -> bool:
-    with context.store.read() as tx:
-        wanted = {pool.name: pool.shape.size for pool in pools.list_pools(tx, cluster_id)}
-    settled = sum(size for name, size in wanted.items() if name in error.held)
-    return error.asked + settled <= error.total
-
-
-def _insert(tx: Transaction, cluster: Cluster, *, actor: str, name: str, shape: PoolShape) -> Pool:
-    if pools.find_pool(tx, cluster.id, name) is not None:
-        raise NameTaken("pool")
-    admit_shape(shape, _read_facts(tx, cluster, name))
+    found = pools.find_pool(tx, cluster.id, name)
+    if found is not None:
+        demand_repetition(context, tx, attempt, _intent(cluster.id, found))
+        return found
+    admit_shape(shape, _read_facts(context, tx, cluster, name))
     generation = clusters.bump_generation(tx, cluster.id)
     draining = pools.find_draining_pool(tx, cluster.id, name)
     if draining is None:
@@ -162,13 +151,16 @@ def _insert(tx: Transaction, cluster: Cluster, *, actor: str, name: str, shape: 
     else:
         pools.revive_pool(tx, draining.id, shape, generation)
         pool = _require_pool(tx, cluster.id, name)
+    note_creation(context, tx, attempt, _intent(cluster.id, pool))
     _record(tx, EventKind.POOL_CREATE, actor, cluster.id, pool)
     return pool
 
 
-def _change(tx: Transaction, cluster: Cluster, *, actor: str, name: str, shape: PoolShape) -> Pool:
+def _change(
+    context: Context, tx: Transaction, cluster: Cluster, *, actor: str, name: str, shape: PoolShape
+) -> Pool:
     pool = _require_pool(tx, cluster.id, name)
-    admit_shape(shape, _read_facts(tx, cluster, name))
+    admit_shape(shape, _read_facts(context, tx, cluster, name))
     generation = clusters.bump_generation(tx, cluster.id)
     pools.change_pool(tx, pool.id, shape, generation)
     changed = replace(pool, shape=shape, generation=generation)
@@ -182,32 +174,22 @@ def _withdraw_creation(cluster_id: UUID, pool: Pool, tx: Transaction) -> None:
         pools.mark_pool_deleted(tx, pool.id, clusters.bump_generation(tx, cluster_id))
 
 
-def _withdraw_change(cluster_id: UUID, pool: Pool, before: PoolShape, tx: Transaction) -> None:
+def _withdraw_change(
+    context: Context, cluster_id: UUID, pool: Pool, before: PoolShape, tx: Transaction
+) -> None:
     current = pools.find_pool(tx, cluster_id, pool.name)
     if current is not None and (current.id, current.generation) == (pool.id, pool.generation):
         # What a smaller size had set free may be another pool's by now.
-        facts = _read_facts(tx, require_cluster(tx, cluster_id), pool.name)
+        facts = _read_facts(context, tx, require_cluster(tx, cluster_id), pool.name)
         size = min(before.size, facts.budget - sum(facts.held.values()))
         restored = replace(before, size=size)
         pools.change_pool(tx, pool.id, restored, clusters.bump_generation(tx, cluster_id))
 
 
-def _purge_removed(tx: Transaction, cluster_id: UUID) -> None:
-    states = status.read_pool_states(tx, cluster_id)
-    removed = {id for id, state in states.items() if state.phase is Phase.DELETED}
-    if not removed:
-        return
-    for pool in pools.list_all_pools(tx, cluster_id):
-        # Not one that was revived, and deleted again, while it was taken out of service.
-        is_current = pool.id in removed and states[pool.id].applied_generation == pool.generation
-        if is_current and pool.deleted_at is not None:
-            pools.purge_pool(tx, pool.id)
-
-
-def _read_facts(tx: Transaction, cluster: Cluster, name: str) -> PoolFacts:
-    held = pools.read_held(tx, cluster.id)
+def _read_facts(context: Context, tx: Transaction, cluster: Cluster, name: str) -> PoolFacts:
+    held = pools.read_held(tx, cluster.id, tx.now - context.grace)
     return PoolFacts(
-        budget=cluster.budget,
+        budget=read_budget(tx, cluster),
         databases=frozenset(item.name for item in databases.list_databases(tx, cluster.id)),
         users=frozenset(users.list_user_names(tx, cluster.id)),
         held={other: size for other, size in held.items() if other != name},

@@ -7,15 +7,17 @@ from dataclasses import replace
 from uuid import UUID
 
 from poolkeeper.domain.clusters import DEFAULT_USER
-from poolkeeper.domain.errors import NameTaken, NotFound
+from poolkeeper.domain.errors import NotFound
 from poolkeeper.domain.events import Event, EventKind
 from poolkeeper.domain.names import parse_user_name
 from poolkeeper.domain.users import Role, User, check_user_unused
 from poolkeeper.store import clusters, events, pools, users
 from poolkeeper.store.database import Transaction
+from poolkeeper.usecases.attempts import Attempt
 from poolkeeper.usecases.context import Context
 from poolkeeper.usecases.convergence import Intent, await_in_force, await_online, require_cluster
 from poolkeeper.usecases.credentials import new_user
+from poolkeeper.usecases.repeats import commit_or_await, demand_repetition, note_creation
 
 
 def list_users(context: Context, cluster_id: UUID) -> list[User]:
@@ -33,7 +35,13 @@ def get_user(context: Context, cluster_id: UUID, name: str) -> User:
 
 
 def create_user(
-    context: Context, actor: str, cluster_id: UUID, name: str, *, allow_replication: bool = False
+    context: Context,
+    actor: str,
+    cluster_id: UUID,
+    name: str,
+    *,
+    allow_replication: bool = False,
+    attempt: Attempt | None = None,
 ) -> User:
     """Create a user with a new password and return once it can log in.
 
@@ -41,14 +49,24 @@ def create_user(
     """
     parse_user_name(name)
     await_online(context, cluster_id)
-    with context.store.write() as tx:
-        require_cluster(tx, cluster_id)
-        if users.find_user(tx, cluster_id, name) is not None:
-            raise NameTaken("user")
-        generation = clusters.bump_generation(tx, cluster_id)
-        user = new_user(context, name, Role.NORMAL, generation, allow_replication=allow_replication)
-        users.put_user(tx, cluster_id, user)
-        events.add_event(tx, Event(EventKind.USER_CREATE, actor, name, cluster_id))
+
+    def commit() -> User:
+        with context.store.write() as tx:
+            require_cluster(tx, cluster_id)
+            found = users.find_user(tx, cluster_id, name)
+            if found is not None:
+                demand_repetition(context, tx, attempt, _intent(cluster_id, found))
+                return found
+            generation = clusters.bump_generation(tx, cluster_id)
+            created = new_user(
+                context, name, Role.NORMAL, generation, allow_replication=allow_replication
+            )
+            users.put_user(tx, cluster_id, created)
+            note_creation(context, tx, attempt, _intent(cluster_id, created))
+            events.add_event(tx, Event(EventKind.USER_CREATE, actor, name, cluster_id))
+            return created
+
+    user = commit_or_await(context, commit)
 
     def withdraw(tx: Transaction) -> None:
         # Forgotten, not dropped: a role that was there before may own somebody's data.

@@ -20,6 +20,8 @@ from fastapi import FastAPI
 from sqlalchemy import delete
 
 from poolkeeper.api.app import build_app
+from poolkeeper.domain.memory import GIB, Machine
+from poolkeeper.metrics.history import History
 from poolkeeper.store.changes import Changes
 from poolkeeper.store.database import Store
 from poolkeeper.store.observations import Observations
@@ -42,6 +44,7 @@ class Service:
     """
 
     store: Store
+    samples: History
     app: FastAPI
     url: str
     descriptions: Sequence[Contract]
@@ -63,11 +66,14 @@ class Service:
 def service(
     contract: Contract | None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
-    store = Store.open(None, tmp_path_factory.mktemp("store"), now=_now, sealer=Sealer(bytes(32)))
+    folder = tmp_path_factory.mktemp("store")
+    store = Store.open(None, folder, now=_now, sealer=Sealer(bytes(32)))
+    samples = History(folder / "samples.db")
     app = build_app(cast(Context, None), started_at=STARTED_AT)
     own = Contract(app.openapi(), strict=True)
     with serve(app) as url:
-        yield Service(store, app, url, [own] if contract is None else [own, contract])
+        yield Service(store, samples, app, url, [own] if contract is None else [own, contract])
+    samples.stop()
     store.close()
 
 
@@ -140,13 +146,17 @@ def _open_front(service: Service, ca_certificate: str) -> Iterator[Front]:
         store=service.store,
         changes=changes,
         observations=Observations(),
+        samples=service.samples,
         public_host="db.example",
+        api_port=8443,
         first_port=25060,
         wait_seconds=10,
+        grace=timedelta(0),
         ca_certificate=ca_certificate,
         majors=lambda: ["17", "15"],
         port_is_free=lambda port: True,
         random_bytes=os.urandom,
+        machine=lambda: Machine(memory=16 * GIB, cpus=4),
     )
     front = Front(service.app, context, reconciler, service.url, service.check)
     try:

@@ -102,3 +102,5 @@ class Front:
     def _check(self, response: httpx.Response) -> None:
         response.read()
         self.check(response)
+        # Clients take it for leave to repeat any call.
+        assert ("retry-after" in response.headers) == (response.status_code in (429, 503))

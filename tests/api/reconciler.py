@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -18,12 +19,13 @@ class StandIn:
     """Marks what is wanted as applied, in a thread of its own, when it is announced.
 
     ``refusals``: subjects (``pool:web``) that it says cannot be, and why. While ``silent``,
-    it does not say anything.
+    it does not say anything. While ``busy``, it puts all in force but restarts nothing.
     """
 
     def __init__(self, store: Store, changes: Changes) -> None:
         self.refusals: dict[str, str] = {}
         self.silent = False
+        self.busy = False
         self._store = store
         self._changes = changes
         self._due: queue.SimpleQueue[UUID | None] = queue.SimpleQueue()
@@ -71,12 +73,27 @@ class StandIn:
             applied_generation=generation - 1 if failures else generation,
             was_online=True,
         )
+        before = status.read_cluster_state(tx, desired.cluster.id)
+        if self.busy and before is not None:
+            state = replace(
+                state,
+                pending=("restart PostgreSQL to apply max_connections",),
+                restarted_generation=before.restarted_generation,
+                max_connections=before.max_connections,
+            )
+        else:
+            state = replace(
+                state,
+                restarted_generation=desired.cluster.restart_generation,
+                max_connections=desired.cluster.size.max_connections,
+            )
         status.write_cluster_state(tx, state)
 
 
 def _list_subjects(desired: Desired) -> set[str]:
     live_pools = [pool for pool in desired.pools if pool.deleted_at is None]
     return {
+        "config",
         *(f"pool:{pool.name}" for pool in live_pools),
         *(f"user:{user.name}" for user in desired.users if not user.deleted),
         *(f"database:{item.name}" for item in desired.databases if not item.deleted),

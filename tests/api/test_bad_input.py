@@ -119,8 +119,8 @@ def _wrong_clusters() -> Iterator[Row]:
     yield Row("tags many", {**CLUSTER, "tags": [f"tag-{n}" for n in range(50)]}, many)
     for field in ("private_network_uuid", "project_id"):
         yield Row(f"{field} no UUID", {**CLUSTER, field: "x"}, f"{field}: must be a UUID")
-    rules = [{"type": "ip_addr", "value": "10.0.0.1"}]
-    yield Row("rules", {**CLUSTER, "rules": rules}, "rules: trusted sources cannot be set here")
+    rules = [{"type": "ip_addr", "value": "nowhere"}]
+    yield Row("rules", {**CLUSTER, "rules": rules}, "rules.0.value: 'nowhere' is no IP address")
     backup = {"database_name": "other"}
     words = "backup_restore: there are no backups to restore from"
     yield Row("backup_restore", {**CLUSTER, "backup_restore": backup}, words)

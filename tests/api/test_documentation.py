@@ -28,10 +28,15 @@ def test_every_operation_is_documented(front: Front) -> None:
             if path == "/v1/health":
                 assert "security" not in operation
                 continue
+            if path == "/metrics":
+                assert operation["security"] == [{"basic_auth": []}]
+                assert {"401", "500"} <= operation["responses"].keys()
+                continue
             assert [list(scheme) for scheme in operation["security"]] == [["bearer_auth"]]
             assert {"401", "403", "404", "422", "500"} <= operation["responses"].keys()
     assert len(ids) == len(set(ids))
     assert document["components"]["securitySchemes"]["bearer_auth"]["scheme"] == "bearer"
+    assert document["components"]["securitySchemes"]["basic_auth"]["scheme"] == "basic"
     assert {tag["name"] for tag in document["tags"]} >= {"Pools", "Clusters"}
 
 

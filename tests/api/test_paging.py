@@ -67,6 +67,21 @@ def test_every_list_has_pages(front: Front, five: str) -> None:
         assert front.call("GET", f"{path}?page=2").json()[key] == []
 
 
+def test_a_page_of_clusters_with_a_tag(front: Front) -> None:
+    for number in range(5):
+        front.create_cluster(f"c-{number}", tags=["odd" if number % 2 else "even"])
+    answer = front.call("GET", "/v2/databases?tag_name=even&page=2&per_page=2").json()
+    assert [cluster["name"] for cluster in answer["databases"]] == ["c-4"]
+    assert answer["meta"] == {"total": 3}
+    assert front.call("GET", "/v2/databases?page=3&per_page=2").json()["meta"] == {"total": 5}
+
+
+def test_a_page_that_is_nowhere_is_empty(front: Front, five: str) -> None:
+    for path, key in (("/v2/databases", "databases"), (five, "pools")):
+        answer = front.call("GET", f"{path}?page={10**30}").json()
+        assert answer[key] == []
+
+
 @pytest.mark.parametrize(
     ("query", "message"),
     [

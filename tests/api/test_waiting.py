@@ -5,13 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 
+from poolkeeper.domain.status import ClusterState, Phase
 from poolkeeper.domain.tokens import ADMIN
+from poolkeeper.store import status
 from tests.api.front import Front
+from tests.plane import wait_until
 
 Cluster = Mapping[str, Any]
 
@@ -135,11 +140,11 @@ def test_cluster_that_is_being_created(front: Front) -> None:
         ("PUT", "/pools/web", SHAPE),
     ):
         response = front.call(method, cluster + path, body)
-        assert (response.status_code, response.json()["id"]) == (412, "precondition_failed")
+        assert (response.status_code, response.json()["id"]) == (503, "service_unavailable")
         assert response.json()["message"] == (
             "cluster 'new' is still being created; try again later"
         )
-        assert "retry-after" not in response.headers
+        assert response.headers["retry-after"] == "1"
     assert front.look() == before
     for path in ("", "/pools", "/dbs", "/users", "/ca"):
         assert front.call("GET", cluster + path).status_code == 200
@@ -154,3 +159,43 @@ def test_a_retrying_client_succeeds_in_the_end(front: Front) -> None:
     response = front.call("POST", f"/v2/databases/{cluster_id}/pools", POOL)
     timer.join()
     assert response.status_code == 201
+
+
+def test_a_creation_that_does_not_get_on_says_why(front: Front) -> None:
+    front.reconciler.silent = True
+    front.change(wait_seconds=0.05)
+    cluster_id = UUID(front.create_cluster("new")["id"])
+    with front.context.store.write() as tx:
+        reason = "initdb: no space left on device"
+        parked = ClusterState(cluster_id, Phase.PARKED, reason, tx.now)
+        status.write_cluster_state(tx, parked)
+    response = front.call("POST", f"/v2/databases/{cluster_id}/dbs", {"name": "new"})
+    assert (response.status_code, response.json()["message"]) == (
+        503,
+        "cluster 'new' is still being created: initdb: no space left on device; try again later",
+    )
+
+
+def test_reading_does_not_wait_behind_changes(front: Front) -> None:
+    """More changes wait for a cluster than there are threads."""
+    front.reconciler.silent = True
+    front.change(wait_seconds=3)
+    address = f"/v2/databases/{front.create_cluster('new')['id']}"
+    token = front.issue_token(ADMIN)
+
+    def create(number: int) -> int:
+        with httpx.Client(base_url=front.url, timeout=30) as client:
+            headers = {"authorization": f"Bearer {token}"}
+            body = {"name": f"new-{number}"}
+            return client.post(f"{address}/users", json=body, headers=headers).status_code
+
+    with ThreadPoolExecutor(120) as callers:
+        answers = [callers.submit(create, number) for number in range(120)]
+        wait_until("a change waits in vain", lambda: any(each.done() for each in answers))
+        while sum(each.done() for each in answers) < 80:
+            began = time.monotonic()
+            assert front.call("GET", f"{address}/users").status_code == 200
+            assert time.monotonic() - began < 1
+        front.reconciler.silent = False
+        front.reconciler.apply(UUID(address.rpartition("/")[2]))
+        assert {each.result() for each in answers} <= {201, 503}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -65,6 +65,12 @@ class Mortal:
         self.plane.start("--empty")
         self.client = self.service.api = self.plane.client()
         await_converged(self.client, self.service.id)
+
+    def accept_restarts(self, servers: Sequence[str]) -> None:
+        """These may be others now; one of each must run."""
+        now = self.list_pids()
+        assert all(len(now[server]) == 1 for server in servers), now
+        self.pids = self.pids | {server: now[server] for server in servers}
 
     def check(self) -> None:
         """What must hold after every death, whatever was asked."""

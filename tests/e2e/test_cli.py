@@ -101,6 +101,54 @@ class TestClusters:
         assert "there is no cluster" in gone.stderr
 
 
+class TestConfiguration:
+    def test_get_is_a_table_and_an_object(
+        self, cluster: Cluster, run: Run, read_json: Callable[..., Any]
+    ) -> None:
+        get = ("databases", "configuration", "get", cluster["name"], "-e", "pg")
+        header, *rows = run(*get).stdout.splitlines()
+        shown = dict(row.split(maxsplit=1) for row in rows)
+        assert header.split() == ["key", "value"]
+        assert shown["jit"] == "true"
+        assert shown["pgbouncer.server_lifetime"] == "3600"
+        config = read_json(*get)
+        assert (config["jit"], config["pgbouncer"]["server_lifetime"]) == (True, 3600)
+
+    def test_update_changes_what_was_given(
+        self, cluster: Cluster, run: Run, read_json: Callable[..., Any]
+    ) -> None:
+        update = ("dbs", "cfg", "u", cluster["id"], "-e", "pg", "--config-json")
+        get = ("databases", "configuration", "get", cluster["id"], "--engine", "pg")
+        before = read_json(*get)
+        changed = {"work_mem": 9, "pgbouncer": {"server_lifetime": 900}}
+        assert run(*update, json.dumps(changed)).stdout == ""
+        now = read_json(*get)
+        assert (now["work_mem"], now["pgbouncer"]["server_lifetime"]) == (9, 900)
+        run(*update, '{"work_mem": null, "pgbouncer": null}')
+        assert read_json(*get) == before
+
+    @pytest.mark.parametrize(
+        ("given", "told"),
+        [
+            ('{"work_mem": "9"}', 'work_mem: given "9"; it must be a whole number'),
+            ('{"worm_mem": 9}', "work_mem is meant?"),
+            ("[]", "--config-json must be an object"),
+            ("{work_mem: 9}", "--config-json is not JSON"),
+        ],
+    )
+    def test_what_cannot_be_is_told(
+        self, cluster: Cluster, run: Run, given: str, told: str
+    ) -> None:
+        update = ("databases", "configuration", "update", cluster["name"], "-e", "pg")
+        done = run(*update, "--config-json", given, check=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert told in done.stderr
+
+    def test_there_is_one_engine(self, cluster: Cluster, run: Run) -> None:
+        get = ("databases", "configuration", "get", cluster["name"], "-e", "mysql")
+        assert "unknown engine 'mysql'; there is pg" in run(*get, check=False).stderr
+
+
 class TestPools:
     def test_create_list_get(self, cluster: Cluster, pool: str, run: Run) -> None:
         header, row = run("databases", "pool", "list", cluster["name"]).stdout.splitlines()

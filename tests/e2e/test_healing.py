@@ -519,5 +519,6 @@ def list_files(folder: Path) -> dict[str, tuple[int, int]]:
     return {
         str(path): (path.stat().st_ino, path.stat().st_mtime_ns)
         for path in kept
-        if "log" not in path.parts and "logs" not in path.parts and "poolkeeper.db" not in path.name
+        if not {"log", "logs"} & set(path.parts)
+        and not path.name.startswith(("poolkeeper.db", "samples.db"))
     }

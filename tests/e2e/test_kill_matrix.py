@@ -22,6 +22,7 @@ import psycopg
 import pytest
 
 from poolkeeper.store import clusters
+from tests.e2e.elsewhere import coming_from
 from tests.e2e.load import Load
 from tests.e2e.mortal import (
     Mortal,
@@ -57,9 +58,22 @@ ROLES = "poolkeeper.engine.postgres.roles:apply_roles"
 DROP_USER = "poolkeeper.engine.postgres.roles:drop_user"
 DATABASE = "poolkeeper.engine.postgres.databases:ensure_database"
 DROP_DATABASE = "poolkeeper.engine.postgres.databases:drop_database"
+RUN = "poolkeeper.engine.processes:Processes.run"
+REMOVE_FILE = "poolkeeper.engine.files:remove_file"
 SIGNAL_POSTGRES = "poolkeeper.engine.postgres.server:reload"
 END_USER = "poolkeeper.engine.postgres.backends:end_user_sessions"
 END_DATABASE = "poolkeeper.engine.postgres.backends:end_database_sessions"
+ASK_PAUSE = "poolkeeper.engine.pgbouncer.console:Console.ask_pause"
+CHECKPOINT = "poolkeeper.engine.postgres.backends:write_checkpoint"
+STOP_POSTGRES = "poolkeeper.engine.postgres.server:stop"
+START_POSTGRES = "poolkeeper.engine.postgres.server:start"
+REMOVE_FILE = "poolkeeper.engine.files:remove_file"
+OPEN_LOG = "poolkeeper.engine.files:open_log"
+SPAWN = "poolkeeper.engine.processes:Processes.spawn"
+ACCEPTING = "poolkeeper.engine.postgres.server:wait_until_accepting"
+RESTART_WRITTEN = "poolkeeper.reconcile.standing:write_restart"
+KILL_CLIENT = "poolkeeper.engine.pgbouncer.console:Console.kill_client"
+END_OUTSIDE = "poolkeeper.engine.postgres.backends:end_outside_sessions"
 
 ENTRIES, RULES, USERS, IDENT = (
     "pgbouncer-1.ini",
@@ -107,6 +121,8 @@ class Change:
     steps: ClassVar[Sequence[Step]]
     elsewhere: ClassVar[Sequence[Step]] = ()
     """Steps that it shares with another change, where they are tried."""
+    restarts: ClassVar[Sequence[str]] = ()
+    """The servers that may be others afterwards."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -125,6 +141,9 @@ class Change:
 
     def call(self) -> httpx.Response:
         raise NotImplementedError
+
+    def await_made(self) -> None:
+        """Wait until it is in force, if the call does not."""
 
     def check(self, *, made: bool) -> None:
         """Everything is as after the call (``made``), or as if there had been none."""
@@ -419,6 +438,151 @@ class DeleteUser(CreateUser):
         assert owner == ("doadmin" if made else self.name,)
 
 
+class ReplaceRules(Change):
+    """A client of each server comes from an address that is trusted no more."""
+
+    steps = (
+        *before((RENAME, "pg_hba.conf"), SIGNAL_POSTGRES, (RENAME, RULES), RELOAD),
+        *before(KILL_CLIENT, END_OUTSIDE),
+        *WRITTEN_DOWN,
+    )
+    outside = "127.0.0.2"
+
+    def prepare(self) -> None:
+        self.ways = contextlib.ExitStack()
+        uris = (self.world.uri("quiet"), self.world.direct_uri("defaultdb"))
+        self.doors = [self.ways.enter_context(coming_from(self.outside, uri)) for uri in uris]
+        self.clients = [
+            self.ways.enter_context(contextlib.closing(connect(door))) for door in self.doors
+        ]
+
+    def call(self) -> httpx.Response:
+        rules = [{"type": "ip_addr", "value": "127.0.0.1"}, {"type": "tag", "value": "web"}]
+        return self.api.put(self.path("firewall"), json={"rules": rules})
+
+    def check(self, *, made: bool) -> None:
+        assert len(self.api.get(self.path("firewall")).json()["rules"]) == (2 if made else 0)
+        assert [can_log_in(door) for door in self.doors] == [not made] * 2
+        for client in self.clients:
+            refused = pytest.raises(psycopg.OperationalError)
+            with refused if made else contextlib.nullcontext():
+                client.execute("SELECT 1")
+
+    def finish(self) -> None:
+        self.ways.close()
+        assert self.api.put(self.path("firewall"), json={"rules": []}).is_success
+
+
+class ChangeSettings(Change):
+    """Of PostgreSQL one that is taken up live and one that waits, and one of PgBouncer."""
+
+    steps = (
+        *before((RENAME, "postgresql.conf.candidate"), RUN, REMOVE_FILE),
+        *before((RENAME, "'postgresql.conf'"), SIGNAL_POSTGRES, (RENAME, ENTRIES), RELOAD),
+        *WRITTEN_DOWN,
+    )
+
+    def patch(self, config: Mapping[str, object]) -> httpx.Response:
+        return self.api.patch(self.path("config"), json={"config": config})
+
+    def call(self) -> httpx.Response:
+        pooler = {"server_lifetime": 900}
+        return self.patch({"work_mem": 9, "max_wal_senders": 25, "pgbouncer": pooler})
+
+    def check(self, *, made: bool) -> None:
+        config = self.api.get(self.path("config")).json()["config"]
+        shown = config["work_mem"], config["max_wal_senders"], config["pgbouncer"]
+        assert (*shown[:2], shown[2]["server_lifetime"]) == (
+            (9, 25, 900) if made else (7, 20, 3600)
+        )
+        inside = self.world.mortal.inside
+        with inside.connect() as connection:
+            assert connection.execute("SHOW work_mem").fetchone() == ("9MB" if made else "7MB",)
+            query = b"SELECT name FROM pg_catalog.pg_settings WHERE pending_restart"
+            assert connection.execute(query).fetchall() == [("max_wal_senders",)] * made
+        assert inside.read_setting("server_lifetime") == ("900" if made else "3600")
+        assert not (inside.paths.root / "postgresql.conf.candidate").exists()
+
+    def finish(self) -> None:
+        unset = {"work_mem": None, "max_wal_senders": None, "pgbouncer": None}
+        assert self.patch(unset).status_code == 200
+
+
+class ReplaceNames(Change):
+    """Both servers show a certificate, and both have to be told of another."""
+
+    steps = (
+        *before((RENAME, "server.crt"), SIGNAL_POSTGRES, (RENAME, ENTRIES), RELOAD),
+        *WRITTEN_DOWN,
+    )
+    name = "db.example.test"
+
+    def put(self, *names: str) -> httpx.Response:
+        body = {"do_settings": {"service_cnames": names}}
+        return self.api.put(self.path("do_settings"), json=body)
+
+    def call(self) -> httpx.Response:
+        return self.put(self.name)
+
+    def check(self, *, made: bool) -> None:
+        settings = self.api.get(self.path("do_settings")).json()["do_settings"]
+        assert settings == {"service_cnames": [self.name] * made}
+        by_name = f"&host={self.name}&hostaddr=127.0.0.1"
+        trust = f"&sslrootcert={self.world.mortal.plane.ca}"
+        for uri in (self.world.uri("quiet"), self.world.direct_uri("defaultdb")):
+            verified = uri.replace("sslmode=require", "sslmode=verify-full") + trust
+            assert can_log_in(verified.replace("@127.0.0.1", "@localhost"))
+            assert can_log_in(verified + by_name) == made
+
+    def finish(self) -> None:
+        assert self.put().is_success
+
+
+class Resize(Change):
+    """PostgreSQL is restarted while all pools are paused; their clients wait, and no more."""
+
+    steps = (
+        *before((RENAME, "postgresql.conf"), SIGNAL_POSTGRES),
+        *WRITTEN_DOWN,
+        *before(CHECKPOINT, ASK_PAUSE, (ASK_PAUSE, "", 3), STOP_POSTGRES),
+        *before(START_POSTGRES, (REMOVE_FILE, "start.log"), OPEN_LOG, SPAWN, ACCEPTING),
+        *before(RESUME, (RESUME, "", 3)),
+        *before(RESTART_WRITTEN),
+        Step("after", RESTART_WRITTEN),
+        Step("after", STANDING, nth=2),
+    )
+    restarts = ("PostgreSQL",)
+    one, other = "db-s-1vcpu-1gb", "db-s-1vcpu-2gb"
+
+    def prepare(self) -> None:
+        self.service.change_pool("modal", mode="transaction")
+
+    def resize(self, size: str) -> httpx.Response:
+        return self.api.put(self.path("resize"), json={"size": size, "num_nodes": 1})
+
+    def call(self) -> httpx.Response:
+        return self.resize(self.other)
+
+    def await_made(self) -> None:
+        wait_until(
+            "the new size is in force",
+            lambda: self.api.get(self.path()).json()["database"]["status"] == "online",
+        )
+
+    def check(self, *, made: bool) -> None:
+        self.await_made()
+        found = self.api.get(self.path()).json()["database"]
+        assert found["size"] == (self.other if made else self.one)
+        with self.world.mortal.inside.connect() as connection:
+            shown = connection.execute("SHOW max_connections").fetchone()
+        assert shown == ("50" if made else "25",)
+
+    def finish(self) -> None:
+        assert self.resize(self.one).is_success
+        self.await_made()
+        self.world.mortal.pids = self.world.mortal.list_pids()
+
+
 CHANGES: Sequence[type[Change]] = (
     CreatePool,
     ChangeSize,
@@ -434,6 +598,10 @@ CHANGES: Sequence[type[Change]] = (
     CreateUser,
     ResetPassword,
     DeleteUser,
+    ReplaceRules,
+    ChangeSettings,
+    ReplaceNames,
+    Resize,
 )
 
 MATRIX = [
@@ -497,6 +665,9 @@ def test_a_kill_leaves_a_change_made_or_not_made(
     mortal.live_again()
     assert made or answer is None, "an answered call is lost"
     assert answer is None or answer.is_success, answer.text
+    if made:
+        under_way.await_made()
+        mortal.accept_restarts(change.restarts)
     mortal.check()
     under_way.check(made=made)
     for load in world.loads:
@@ -506,9 +677,7 @@ def test_a_kill_leaves_a_change_made_or_not_made(
 
 FOLDERS = "poolkeeper.engine.layout:make_cluster_folders"
 INITDB = "poolkeeper.engine.processes:Processes.run"
-SPAWN = "poolkeeper.engine.processes:Processes.spawn"
 SIGNAL = "poolkeeper.engine.processes:signal_process"
-ACCEPTING = "poolkeeper.engine.postgres.server:wait_until_accepting"
 STATISTICS = "poolkeeper.engine.postgres.databases:ensure_statistics"
 SYNC = "poolkeeper.engine.files:sync_directory"
 STATE = "poolkeeper.store.status:write_cluster_state"
@@ -536,7 +705,6 @@ CREATION = (
 )
 
 STOP_POOLER = "poolkeeper.engine.pgbouncer.process:stop_pooler"
-STOP_POSTGRES = "poolkeeper.engine.postgres.server:stop"
 REMOVE_TREE = "poolkeeper.engine.files:remove_tree"
 STOPPED = "poolkeeper.reconcile.teardown:write_stopped"
 REMOVE_CLUSTER = "poolkeeper.store.clusters:remove_cluster"
@@ -689,6 +857,7 @@ def test_every_step_is_in_the_matrix(world: World) -> None:
         world.mortal.plane.take_record()
         answer = under_way.call()
         assert answer.is_success, answer.text
+        under_way.await_made()
         await_served(world.mortal)
         covered = {step.what for step in (*change.steps, *change.elsewhere)} | BENEATH
         called = world.mortal.plane.take_record()
@@ -702,6 +871,8 @@ BENEATH = {
     # What it writes is renamed into place, and what it sends is sent by another: in the tables.
     "poolkeeper.engine.files:write_if_changed",
     "poolkeeper.engine.processes:signal_process",
+    # Takes note of what has ended by itself.
+    "poolkeeper.engine.processes:Processes.reap",
     # Made of what is in the tables.
     "poolkeeper.store.database:Store.write",
     # There since the cluster is: steps of its creation.
@@ -725,13 +896,12 @@ def acts(what: str) -> bool:
 
 
 LOOKS = re.compile(
-    r"(find|read|list|count|is|are|observe|render|may|search|wait|connect|close|report)(_.*)?"
+    r"(find|read|list|count|is|are|observe|render|may|search|to|wait|connect|close|report)(_.*)?"
 )
 THINKS = {
     "poolkeeper.engine.host",
     "poolkeeper.engine.layout:ClusterPaths.pooler_run",
     "poolkeeper.engine.pgbouncer.log:log_file",
-    "poolkeeper.engine.postgres.memory",
     "poolkeeper.store.changes",
     "poolkeeper.store.observations",
     "poolkeeper.store.sealing",

@@ -23,6 +23,7 @@ from poolkeeper.engine.files import write_if_changed
 from poolkeeper.engine.postgres import databases, render, roles, server
 from poolkeeper.engine.postgres.binaries import Installation
 from poolkeeper.engine.postgres.connections import Connection
+from poolkeeper.engine.postgres.hba import render_hba
 from poolkeeper.engine.processes import Processes, ProcessFacts
 
 ODD_USER = "Reporting-User.1"
@@ -98,7 +99,7 @@ class Postgres:
         )
         ident = render.render_ident(self.system_account, [user.name for user in self.users])
         write_if_changed(paths.postgres_conf, conf, owner=owner)
-        write_if_changed(paths.postgres_hba, render.render_hba(), owner=owner)
+        write_if_changed(paths.postgres_hba, render_hba(None), owner=owner)
         write_if_changed(paths.postgres_ident, ident, owner=owner)
 
     def initialise(self) -> None:

@@ -98,7 +98,7 @@ def location(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
         return Location(None, tmp_path)
     location, store = request.getfixturevalue("postgres_store")
     with store.write() as tx:
-        for table in ("clusters", "events", "tokens"):
+        for table in ("clusters", "events", "tags", "tokens"):
             tx.connection.exec_driver_sql(f"DELETE FROM {table}")
     return Location(location.url, tmp_path)
 

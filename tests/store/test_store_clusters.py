@@ -50,6 +50,23 @@ def test_listed_oldest_first_and_by_tag(store: Store, add_cluster: AddCluster) -
         assert clusters.list_clusters(tx) == [first, second, third]
         assert clusters.list_clusters(tx, tag="prod") == [second, third]
         assert clusters.list_clusters(tx, tag="none") == []
+        # A part of a tag is no tag, and none is a pattern.
+        assert clusters.list_clusters(tx, tag="pro%") == []
+
+
+def test_a_page_of_the_list_is_cut_before_it_is_read(store: Store, add_cluster: AddCluster) -> None:
+    with store.write() as tx:
+        tags = {"a": (), "b": ("prod",), "c": ("prod", "eu"), "d": (), "e": ("prod",)}
+        found = [add_cluster(tx, name, tags=each) for name, each in tags.items()]
+        clusters.mark_cluster_deleted(tx, add_cluster(tx, "f", tags=("prod",)).id)
+    with store.read() as tx:
+        assert clusters.list_clusters(tx, offset=1, limit=2) == found[1:3]
+        assert clusters.list_clusters(tx, offset=4) == found[4:]
+        assert clusters.list_clusters(tx, offset=2**62, limit=200) == []
+        assert clusters.list_clusters(tx, tag="prod", offset=1, limit=2) == [found[2], found[4]]
+        assert clusters.count_clusters(tx) == 5
+        assert clusters.count_clusters(tx, tag="prod") == 3
+        assert clusters.count_clusters(tx, tag="none") == 0
 
 
 def test_generations_grow_by_one(store: Store, add_cluster: AddCluster) -> None:

@@ -43,3 +43,13 @@ def test_what_was_put_cannot_be_changed_from_outside() -> None:
     assert seen.loads(CLUSTER) == {"web": LOAD}
     with pytest.raises(TypeError):
         seen.loads(CLUSTER)["web"] = LOAD  # type: ignore[index]
+
+
+def test_it_is_known_how_long_ago_loads_were_seen() -> None:
+    seen = Observations()
+    assert not seen.saw_loads_within(CLUSTER, 1000)
+    seen.put_loads(CLUSTER, {})
+    assert seen.saw_loads_within(CLUSTER, 1000)
+    assert not seen.saw_loads_within(CLUSTER, -1)
+    seen.forget(CLUSTER)
+    assert not seen.saw_loads_within(CLUSTER, 1000)

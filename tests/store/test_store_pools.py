@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -145,7 +146,7 @@ def test_held_is_the_size_or_more_while_a_pool_shrinks(
         for name, size, held in (("shrinking", 3, 9), ("growing", 9, 3), ("steady", 5, 5)):
             pool = pools.insert_pool(tx, cluster_id, name, replace(shape, size=size), 2)
             _hold(tx, pool.id, held)
-        assert pools.read_held(tx, cluster_id) == {
+        assert pools.read_held(tx, cluster_id, tx.now) == {
             "new": 4,
             "shrinking": 9,
             "growing": 9,
@@ -162,7 +163,7 @@ def test_held_adds_up_the_pools_of_one_name(
             _hold(tx, old.id, held)
             pools.mark_pool_deleted(tx, old.id, generation)
         pools.insert_pool(tx, cluster_id, "web", replace(shape, size=2), 4)
-        assert pools.read_held(tx, cluster_id) == {"web": 10 + 12 + 2}
+        assert pools.read_held(tx, cluster_id, tx.now) == {"web": 10 + 12 + 2}
 
 
 def test_a_deleted_pool_holds_its_size_until_it_was_seen_to_hold_nothing(
@@ -171,11 +172,21 @@ def test_a_deleted_pool_holds_its_size_until_it_was_seen_to_hold_nothing(
     with store.write() as tx:
         gone = pools.insert_pool(tx, cluster_id, "web", replace(shape, size=7), 2)
         pools.mark_pool_deleted(tx, gone.id, 3)
-        assert pools.read_held(tx, cluster_id) == {"web": 7}
+        assert pools.read_held(tx, cluster_id, tx.now) == {"web": 7}
         _hold(tx, gone.id, 7)
-        assert pools.read_held(tx, cluster_id) == {"web": 7}
+        assert pools.read_held(tx, cluster_id, tx.now) == {"web": 7}
         _hold(tx, gone.id, 0)
-        assert pools.read_held(tx, cluster_id) == {}
+        assert pools.read_held(tx, cluster_id, tx.now) == {}
+
+
+def test_a_deleted_pool_keeps_its_share_for_a_while_though_it_holds_nothing(
+    store: Store, cluster_id: UUID, shape: PoolShape
+) -> None:
+    with store.write() as tx:
+        gone = pools.insert_pool(tx, cluster_id, "web", replace(shape, size=7), 2)
+        pools.mark_pool_deleted(tx, gone.id, 3)
+        _hold(tx, gone.id, 0)
+        assert pools.read_held(tx, cluster_id, tx.now - timedelta(seconds=1)) == {"web": 7}
 
 
 def _hold(tx: Transaction, pool_id: int, held: int) -> None:

@@ -22,12 +22,13 @@ def test_cluster_states_are_replaced(store: Store, add_cluster: AddCluster) -> N
     with store.write() as tx:
         first, second = add_cluster(tx, "first"), add_cluster(tx, "second")
         assert status.read_cluster_state(tx, first.id) is None
-        assert status.list_cluster_states(tx) == {}
+        assert status.list_cluster_states(tx, [first.id]) == {}
         creating = ClusterState(first.id, Phase.CREATING, "initdb", START, step="initdb")
         status.write_cluster_state(tx, creating)
     online = ClusterState(
-        first.id, Phase.ACTIVE, "", START + timedelta(hours=1), "", 7, 6, was_online=True
-    )
+        first.id, Phase.ACTIVE, "", START + timedelta(hours=1), "", 7, 6,
+        was_online=True, pending=("x", "y"), restarted_generation=5, max_connections=25,
+    )  # fmt: skip
     waiting = replace(creating, cluster_id=second.id, phase=Phase.WAITING)
     with store.write() as tx:
         status.write_cluster_state(tx, online)
@@ -35,7 +36,9 @@ def test_cluster_states_are_replaced(store: Store, add_cluster: AddCluster) -> N
         clusters.mark_cluster_deleted(tx, second.id)
     with store.read() as tx:
         assert status.read_cluster_state(tx, first.id) == online
-        assert status.list_cluster_states(tx) == {first.id: online, second.id: waiting}
+        both = {first.id: online, second.id: waiting}
+        assert status.list_cluster_states(tx, [first.id, second.id, uuid4()]) == both
+        assert status.list_cluster_states(tx, [second.id]) == {second.id: waiting}
         assert status.read_cluster_state(tx, uuid4()) is None
 
 
@@ -46,7 +49,7 @@ def test_a_state_written_again_unchanged_is_no_second_row(
         state = ClusterState(add_cluster(tx).id, Phase.ACTIVE, "", START)
         status.write_cluster_state(tx, state)
         status.write_cluster_state(tx, state)
-        assert list(status.list_cluster_states(tx).values()) == [state]
+        assert status.list_cluster_states(tx, [state.cluster_id]) == {state.cluster_id: state}
 
 
 def test_pool_states_are_replaced(store: Store, add_cluster: AddCluster, shape: PoolShape) -> None:

@@ -54,7 +54,10 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
         ("database conn", "databases connection"),
         ("databases gc", "databases get-ca"),
         ("databases o eng", "databases options engines"),
+        ("databases cfg g", "databases configuration get"),
         ("databases db rm", "databases db delete"),
+        ("databases rs", "databases resize"),
+        ("databases mw u", "databases maintenance-window update"),
         ("tokens rm", "tokens revoke"),
     ],
 )
@@ -102,6 +105,8 @@ def test_a_line_that_makes_no_sense_exits_with_255_and_usage(
             "poolkeeper databases pool create CLUSTER POOL --size N --db NAME",
         ),
         ("databases options slugs", "(options.slugs.engine) command is missing"),
+        ("databases config get x", "(configuration.get.engine) command is missing"),
+        ("db cfg u x -e pg", "(configuration.update.config-json) command is missing"),
     ],
 )
 def test_missing_arguments_exit_with_1_in_doctls_words(

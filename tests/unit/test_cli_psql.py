@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg.conninfo
@@ -57,6 +58,15 @@ def test_passwords_are_hidden_in_the_journal() -> None:
     text = hide_passwords(format_summary(SUMMARY, first_start=True, detached=False))
     assert "s3cr3t" not in text
     assert URI.replace("s3cr3t", "***") in text
+
+
+def test_the_link_into_the_panel_is_told_but_not_in_the_journal() -> None:
+    link = "https://127.0.0.1:8443/sign-in?link=" + "0123abcd" * 8
+    text = format_summary(replace(SUMMARY, panel=link), first_start=True, detached=False)
+    assert f"Panel   {link}\n" in text
+    hidden = hide_passwords(text)
+    assert "0123abcd" not in hidden
+    assert "https://127.0.0.1:8443/\n" in hidden
 
 
 def test_the_journal_is_known_by_its_inode(tmp_path: Path) -> None:

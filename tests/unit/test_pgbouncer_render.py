@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -17,7 +18,6 @@ from poolkeeper.domain.users import Role, User
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.pgbouncer.render import (
     PoolerSettings,
-    render_hba,
     render_main,
     render_users,
 )
@@ -33,6 +33,14 @@ SETTINGS = PoolerSettings(
     max_client_conn=10000,
     query_wait_timeout=120,
 )
+CONFIG = {
+    "server_reset_query_always": True,
+    "ignore_startup_parameters": ["search_path"],
+    "min_pool_size": 2,
+    "server_lifetime": 900,
+    "server_idle_timeout": 0,
+    "autodb_pool_mode": "transaction",
+}
 ENTRIES = [
     Entry("web", "defaultdb", "doadmin", PoolMode.TRANSACTION, 10),
     Entry("jobs", "My-Jobs", None, PoolMode.SESSION, 3),
@@ -50,21 +58,31 @@ def render(name: str) -> str:
         return render_main(PATHS, SETTINGS, ENTRIES)
     if name == "empty.ini":
         return render_main(PATHS, SETTINGS, [])
-    if name == "pgbouncer_hba.conf":
-        return render_hba(ENTRIES)
+    if name == "configured.ini":
+        return render_main(PATHS, replace(SETTINGS, config={"pgbouncer": CONFIG}), ENTRIES)
     return render_users(USERS, "console-password")
 
 
-@pytest.mark.parametrize(
-    "name", ["pgbouncer.ini", "empty.ini", "pgbouncer_hba.conf", "userlist.txt"]
-)
+@pytest.mark.parametrize("name", ["pgbouncer.ini", "empty.ini", "configured.ini", "userlist.txt"])
 def test_the_whole_text_is_as_agreed(name: str) -> None:
     assert render(name) == (GOLDEN / name).read_text()
 
 
 def test_the_text_does_not_depend_on_the_order_of_the_pools() -> None:
     assert render_main(PATHS, SETTINGS, ENTRIES) == render_main(PATHS, SETTINGS, ENTRIES[::-1])
-    assert render_hba(ENTRIES) == render_hba(ENTRIES[::-1])
+
+
+def test_another_certificate_is_another_text_and_no_other_setting() -> None:
+    first, second = (
+        render_main(PATHS, replace(SETTINGS, certificate=digest), ENTRIES)
+        for digest in ("aa", "bb")
+    )
+    assert first != second
+    plain = render_main(PATHS, SETTINGS, ENTRIES).splitlines()
+    for text in (first, second):
+        added = [line for line in text.splitlines() if line not in plain]
+        assert len(added) == 1
+        assert added[0].startswith(";")
 
 
 def test_no_password_stands_in_a_file() -> None:

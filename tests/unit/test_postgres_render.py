@@ -9,10 +9,10 @@ from uuid import UUID
 import pytest
 
 from poolkeeper.domain.clusters import Cluster, Ports
+from poolkeeper.domain.memory import GIB, MIB, share_memory
 from poolkeeper.domain.sizes import SLUGS, parse_size
 from poolkeeper.engine.layout import ClusterPaths
-from poolkeeper.engine.postgres.memory import GIB, MIB, share_memory
-from poolkeeper.engine.postgres.render import render_conf, render_hba, render_ident
+from poolkeeper.engine.postgres.render import render_conf, render_ident
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "postgres"
 
@@ -56,9 +56,33 @@ def test_conf_on_a_host_smaller_than_the_size() -> None:
     compare("postgresql-small-host.conf", conf(large, host_memory=2 * GIB, cpus=2))
 
 
-def test_hba_and_ident() -> None:
-    compare("pg_hba.conf", render_hba())
+def test_ident() -> None:
     compare("pg_ident.conf", render_ident("poolkeeper", ["doadmin", "App-1", "all"]))
+
+
+def test_conf_with_settings_of_the_api() -> None:
+    config = {
+        "work_mem": 64,
+        "shared_buffers_percentage": 40.5,
+        "jit": False,
+        "autovacuum_vacuum_cost_delay": -1,
+        "autovacuum_vacuum_scale_factor": 0.05,
+        "bgwriter_flush_after": 1024,
+        "log_line_prefix": "pid=%p,user=%u,db=%d,app=%a,client=%h",
+        "max_replication_slots": 8,
+        "max_stack_depth": 4194304,
+        "pg_stat_statements.track": "all",
+        "timezone": "Europe/Berlin",
+        "pgbouncer": {"min_pool_size": 2},
+    }
+    floors = {"max_replication_slots": 9, "max_prepared_transactions": 0}
+    compare("postgresql-configured.conf", conf(replace(CLUSTER, config=config), floors=floors))
+
+
+def test_a_floor_holds_what_was_never_set() -> None:
+    text = conf(floors={"max_prepared_transactions": 5, "max_replication_slots": 4})
+    assert "\nmax_prepared_transactions = 5\n" in text
+    assert "\nmax_replication_slots = 10\n" in text
 
 
 def test_values_are_escaped() -> None:
@@ -87,4 +111,4 @@ def test_memory_never_exceeds_what_there_is(slug: str, host_memory: int) -> None
     assert shares.shared_buffers * MIB <= basis / 2
     assert (shares.shared_buffers + 3 * shares.maintenance_work_mem) * MIB <= basis
     assert shares.shared_buffers >= 32
-    assert shares.work_mem_kib >= 256
+    assert shares.work_mem >= 1

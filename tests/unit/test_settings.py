@@ -51,6 +51,11 @@ class TestDefaults:
             drain_seconds=10,
             deleted_data_days=7,
             request_wait_seconds=15,
+            restart_wait_seconds=30,
+            rate_limit_hour=5000,
+            rate_limit_minute=250,
+            panel_idle_hours=12,
+            panel_session_days=7,
         )
         assert set(loaded.origins.values()) == {"default"}
 

@@ -33,14 +33,35 @@ class Databases(Group):
 
     aliases: ClassVar[Mapping[str, str]] = {
         **VERB_ALIASES,
+        "fw": "firewalls",
+        "cfg": "configuration",
+        "config": "configuration",
+        "maintenance": "maintenance-window",
+        "main": "maintenance-window",
+        "mw": "maintenance-window",
         "o": "options",
         "p": "pool",
+        "rs": "resize",
         "u": "user",
     }
     entries: ClassVar[Mapping[str, Entry]] = {
         "pool": Entry("poolkeeper.cli.commands.database_pools", "Connection pools of a cluster."),
         "user": Entry("poolkeeper.cli.commands.database_users", "Users of a cluster."),
         "db": Entry("poolkeeper.cli.commands.database_dbs", "Databases of a cluster."),
+        "firewalls": Entry(
+            "poolkeeper.cli.commands.database_firewalls", "Trusted sources: who may connect."
+        ),
+        "configuration": Entry(
+            "poolkeeper.cli.commands.database_configuration", "Settings of a cluster's servers."
+        ),
+        "events": Entry("poolkeeper.cli.commands.database_events", "What happened to a cluster."),
+        "storage-autoscale": Entry(
+            "poolkeeper.cli.commands.database_autoscale", "When a cluster's storage is to grow."
+        ),
+        "maintenance-window": Entry(
+            "poolkeeper.cli.commands.database_maintenance",
+            "When PostgreSQL may be restarted, and for what.",
+        ),
         "options": Entry(
             "poolkeeper.cli.commands.database_options", "Engines, versions, sizes and regions."
         ),
@@ -140,9 +161,33 @@ def create_cluster(
     with open_api(invocation) as api:
         created: Item = api.post("v2", "databases", body=body)["database"]
         if wait:
-            created = _wait_online(api, created)
+            created = _wait_online(api, created, "Creating")
     print_notice("Database created")
     print_items(invocation, CLUSTERS, [created])
+
+
+@app.command("resize", cls=Command)
+def resize_cluster(
+    ctx: typer.Context,
+    cluster: Cluster,
+    num_nodes: NodesFlag,
+    size: SizeFlag,
+    storage_size_mib: StorageFlag = 0,
+    wait: WaitFlag = False,
+) -> None:
+    """Give a cluster another size; clients of pools wait while PostgreSQL is restarted."""
+    body: dict[str, object] = {"size": size, "num_nodes": num_nodes}
+    if storage_size_mib:
+        body["storage_size_mib"] = storage_size_mib
+    with open_api(get_invocation(ctx)) as api:
+        found = find_cluster(api, cluster)
+        api.put("v2", "databases", found["id"], "resize", body=body)
+        if not wait:
+            return
+        _wait_online(api, found, "Resizing")
+        reason = _read_state(api, found["id"]).get("reason")
+        if reason:
+            print_notice(str(reason))
 
 
 @app.command("delete", cls=Command)
@@ -197,10 +242,10 @@ def get_ca(ctx: typer.Context, cluster: Cluster) -> None:
     print_item(invocation, table, ca)
 
 
-def _wait_online(api: Api, created: Item) -> Item:
-    """The cluster once it is online, with the connection that its creation told."""
+def _wait_online(api: Api, created: Item, doing: str) -> Item:
+    """The cluster once it is online, with the connection that was told before."""
     deadline = time.monotonic() + LONGEST_WAIT_SECONDS
-    with show_progress(f"Creating {created['name']}") as tell:
+    with show_progress(f"{doing} {created['name']}") as tell:
         while time.monotonic() < deadline:
             current: Item = api.get("v2", "databases", created["id"])["database"]
             if current["status"] == "online":
@@ -211,7 +256,8 @@ def _wait_online(api: Api, created: Item) -> Item:
                     f"database couldn't enter the `online` state: {state.get('reason')}; "
                     f"see `poolkeeper logs {created['name']}`"
                 )
-            tell(f"Creating {created['name']}: {state.get('step') or current['status']}")
+            now = state.get("step") or state.get("reason") or current["status"]
+            tell(f"{doing} {created['name']}: {now}")
             time.sleep(POLL_SECONDS)
     raise CommandFailed(
         f"database couldn't enter the `online` state in {LONGEST_WAIT_SECONDS / 60:.0f} minutes; "

@@ -40,6 +40,22 @@ class ServedEntry:
     paused: bool
 
 
+@dataclass(frozen=True)
+class PoolTotals:
+    """What a pool has done since PgBouncer knows it: transactions, queries, and how often a
+    client got a backend; bytes of clients; seconds spent in transactions, in queries, and
+    waiting for a backend. Summed up as each of them ends."""
+
+    xacts: int
+    queries: int
+    assignments: int
+    received_bytes: int
+    sent_bytes: int
+    xact_seconds: float
+    query_seconds: float
+    wait_seconds: float
+
+
 class _Rejected(Exception):
     """The console answered with an error."""
 
@@ -94,6 +110,14 @@ class Console:
         by domain.names, so that quoting suffices. Raises ConsoleUnreachable."""
         self._command(f'PAUSE "{name}"')
 
+    def ask_pause(self, name: str) -> None:
+        """As ``pause``, without waiting for the answer: nothing more can be asked on this
+        connection. The pool stays paused when it is closed. Raises ConsoleUnreachable."""
+        try:
+            self._connection.pgconn.send_query(f'PAUSE "{name}"'.encode())
+        except psycopg.Error as error:
+            raise ConsoleUnreachable(f"PgBouncer's console: {_first_line(error)}") from error
+
     def resume(self, name: str) -> None:
         """The opposite of pause. Raises ConsoleUnreachable."""
         self._command(f'RESUME "{name}"')
@@ -132,6 +156,23 @@ class Console:
                 loads[name] = _add(loads.get(name), _load(row))
         return loads
 
+    def list_totals(self) -> dict[str, PoolTotals]:
+        """``SHOW STATS``, its totals. Raises ConsoleUnreachable."""
+        return {
+            _read(row, "database"): PoolTotals(
+                xacts=_count(row, "total_xact_count"),
+                queries=_count(row, "total_query_count"),
+                assignments=_count(row, "total_server_assignment_count"),
+                received_bytes=_count(row, "total_received"),
+                sent_bytes=_count(row, "total_sent"),
+                xact_seconds=_count(row, "total_xact_time") / 1_000_000,
+                query_seconds=_count(row, "total_query_time") / 1_000_000,
+                wait_seconds=_count(row, "total_wait_time") / 1_000_000,
+            )
+            for row in self._query("SHOW STATS")
+            if row["database"] != CONSOLE_DATABASE
+        }
+
     def count_logins(self, name: str) -> tuple[int, int]:
         """Backends of a pool that are logging in right now, and clients that wait for one.
 
@@ -146,6 +187,22 @@ class Console:
         rows = self._query("SHOW SERVERS")
         pids = [_count(row, "remote_pid") for row in rows if row["database"] == name]
         return [pid for pid in pids if pid > 0]
+
+    def list_client_addresses(self) -> dict[int, str]:
+        """The address of each client by its id, but for those that come over the Unix socket.
+
+        One that is still logging in is not there. Raises ConsoleUnreachable.
+        """
+        rows = self._query("SHOW CLIENTS")
+        return {_count(row, "id"): _read(row, "addr") for row in rows if row["addr"] != "unix"}
+
+    def kill_client(self, id: int) -> None:
+        """Cut a client; fine if it has gone by itself. Raises ConsoleUnreachable."""
+        try:
+            self._execute(f"KILL_CLIENT {id}")
+        except _Rejected as error:
+            if "not found" not in str(error):
+                raise ConsoleUnreachable(f"PgBouncer's console: {error}") from error
 
     def _command(self, text: str) -> None:
         try:

@@ -6,7 +6,7 @@ Source of the rules: PgBouncer's config.md, and what was found by running it
 - An entry that is missing from ``[databases]`` is an order to cut its clients, so only a
   whole ``Desired`` is ever rendered.
 - No entry has ``user=``: a forced user cannot be taken back without a restart. Who may log
-  in to a pool is said in the HBA file, and ``max_db_connections`` caps all its users.
+  in to a pool is said in the HBA file (hba.py), and ``max_db_connections`` caps all its users.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import functools
 import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import cast
 
+from poolkeeper.domain.config import Config, list_pgbouncer_values
 from poolkeeper.domain.entries import Entry
-from poolkeeper.domain.names import CONSOLE_DATABASE, SUPERUSER
+from poolkeeper.domain.names import SUPERUSER
 from poolkeeper.domain.scram import SALT_BYTES, make_verifier
 from poolkeeper.domain.users import User
 from poolkeeper.engine.layout import ClusterPaths
@@ -31,13 +33,17 @@ _HEADER = "Written by Poolkeeper and overwritten at every change; use its API in
 
 @dataclass(frozen=True)
 class PoolerSettings:
-    """What of the host and of the settings goes into the files."""
+    """What of the host and of the settings goes into the files. ``config``: what was set for
+    the cluster through the API. ``certificate``: a digest of it; PgBouncer reads the
+    certificate itself again at RELOAD only, and a changed text is what brings that about."""
 
     listen: str
     listen_port: int
     postgres_port: int
     max_client_conn: int
     query_wait_timeout: int
+    config: Config = field(default_factory=dict)
+    certificate: str = ""
 
 
 def render_main(
@@ -45,6 +51,8 @@ def render_main(
 ) -> str:
     """``pgbouncer.ini`` of one process of the group."""
     lines = [f"; {_HEADER}", "", "[databases]"]
+    if settings.certificate:
+        lines.insert(1, f"; Certificate: {settings.certificate}")
     lines += [_render_entry(paths, settings, entry) for entry in _sorted(entries)]
     lines += ["", "[peers]", f"{index} = host={_quote(str(paths.pooler_run(index)))}"]
     lines += ["", "[pgbouncer]"]
@@ -60,19 +68,6 @@ def render_users(users: Iterable[User], console_password: str) -> str:
     return "".join(f"{_double(name)} {_double(secrets[name])}\n" for name in sorted(secrets))
 
 
-def render_hba(entries: Iterable[Entry]) -> str:
-    """``pgbouncer_hba.conf``: who may log in to which pool; the first line that fits decides.
-
-    Names are quoted, so that no pool or user can be taken for a keyword such as ``all``.
-    """
-    lines = [f"# {_HEADER}", "# TYPE DATABASE USER ADDRESS METHOD"]
-    lines.append(f"local {_double(CONSOLE_DATABASE)} {_double(CONSOLE_USER)} scram-sha-256")
-    for entry in _sorted(entries):
-        if entry.accepts_logins:
-            lines += _render_rules(entry)
-    return "\n".join(lines) + "\n"
-
-
 def _render_entry(paths: ClusterPaths, settings: PoolerSettings, entry: Entry) -> str:
     return (
         f"{entry.name} = host={_quote(str(paths.run))} port={settings.postgres_port}"
@@ -81,23 +76,11 @@ def _render_entry(paths: ClusterPaths, settings: PoolerSettings, entry: Entry) -
     )
 
 
-def _render_rules(entry: Entry) -> list[str]:
-    user = "all" if entry.user is None else _double(entry.user)
-    name = _double(entry.name)
-    return [
-        f"local {name} {user} scram-sha-256",
-        f"hostssl {name} {user} 0.0.0.0/0 scram-sha-256",
-        f"hostssl {name} {user} ::/0 scram-sha-256",
-    ]
-
-
 _DEFAULTS: dict[str, object] = {
     "admin_users": CONSOLE_USER,
     "auth_type": "hba",
     "client_tls_protocols": "secure",
     "client_tls_sslmode": "require",
-    # JDBC sends it at every login; PostgreSQL has ignored it since version 12.
-    "ignore_startup_parameters": "extra_float_digits",
     "listen_backlog": 1024,
     "log_connections": 0,
     "log_disconnections": 0,
@@ -127,6 +110,21 @@ def _process_values(paths: ClusterPaths, settings: PoolerSettings, index: int) -
         "pidfile": paths.pooler_run(index) / "pgbouncer.pid",
         "query_wait_timeout": settings.query_wait_timeout,
         "unix_socket_dir": paths.pooler_run(index),
+        **_tuning(settings.config),
+    }
+
+
+def _tuning(config: Config) -> dict[str, object]:
+    """What may be set through the API. ``min_pool_size`` is bounded by each pool's size, and
+    by its ``max_db_connections``: PgBouncer sees to that itself."""
+    values = list_pgbouncer_values(config)
+    ignored = cast(list[str], values["pgbouncer.ignore_startup_parameters"])
+    return {
+        "ignore_startup_parameters": ",".join(ignored),
+        "min_pool_size": values["pgbouncer.min_pool_size"],
+        "server_idle_timeout": values["pgbouncer.server_idle_timeout"],
+        "server_lifetime": values["pgbouncer.server_lifetime"],
+        "server_reset_query_always": int(bool(values["pgbouncer.server_reset_query_always"])),
     }
 
 

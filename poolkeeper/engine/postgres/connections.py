@@ -19,7 +19,8 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 # An owner may give a database settings of its own (ALTER DATABASE … SET). Ours come first:
 # with no schema but pg_catalog searched, a superuser never runs what a user planted, and
-# neither a lock nor a slow statement can hold the reconciler for ever.
+# neither a lock nor a slow statement can hold the reconciler for ever. And what we ask each
+# second is not to fill an owner's log.
 _SESSION_SETTINGS = {
     "search_path": "",
     "lock_timeout": "10s",
@@ -28,6 +29,8 @@ _SESSION_SETTINGS = {
     "default_transaction_read_only": "off",
     "default_transaction_isolation": "read\\ committed",
     "client_min_messages": "warning",
+    "log_statement": "none",
+    "log_min_duration_statement": "-1",
 }
 
 
@@ -38,12 +41,14 @@ def connect(
     dbname: str = MAINTENANCE_DATABASE,
     *,
     timeout: int = 5,
+    is_needed: bool = True,
 ) -> Connection:
     """A connection as superuser, in autocommit. The caller closes it (``with``).
 
     One for replication, because these are none of ``max_connections``: there, even a
     superuser's is one less for the pools, which are promised all but the reserved ones. It
-    knows simple queries only. Where replicas hold all of those, it is an ordinary one.
+    knows simple queries only. Where replicas hold all of those, it is an ordinary one, if it
+    ``is_needed``.
 
     Raises EngineError with PostgreSQL's reason; ``timeout`` in seconds, at least 2.
     """
@@ -65,7 +70,7 @@ def connect(
         try:
             return psycopg.connect(**values, replication="database")
         except psycopg.OperationalError as error:
-            if "max_wal_senders" not in str(error):
+            if not is_needed or "max_wal_senders" not in str(error):
                 raise
             return psycopg.connect(**values)
     except psycopg.Error as error:

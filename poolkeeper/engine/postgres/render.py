@@ -6,13 +6,19 @@ Configuration"; comments here say why it has the value it has.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import cast
 
 from poolkeeper.domain.clusters import Cluster
-from poolkeeper.domain.names import SUPERUSER
+from poolkeeper.domain.config import Values, list_postgres_values
+from poolkeeper.domain.config_kinds import Option, Value
+from poolkeeper.domain.config_options import OPTIONS
+from poolkeeper.domain.config_postgres import POSTGRES
+from poolkeeper.domain.memory import Machine, share_memory
 from poolkeeper.domain.sizes import RESERVED_CONNECTIONS
 from poolkeeper.engine.layout import ClusterPaths
-from poolkeeper.engine.postgres.memory import share_memory
+from poolkeeper.engine.postgres.hba import MAP
 
 LOG_FILE_PREFIX = "postgresql-"
 
@@ -23,24 +29,12 @@ _HEADER = """\
 # made here is lost. Use the API, or ALTER SYSTEM, whose settings win over these.
 """
 
-_MAP = "pooler"
-
-_HBA = f"""\
-# Written by Poolkeeper; an edit made here is lost.
-# Who matches no line is refused: whoever comes over the network without TLS is one of them.
-
-# TYPE   DATABASE     USER        ADDRESS      METHOD
-local    all          {SUPERUSER}               scram-sha-256
-local    all          all                      peer map={_MAP}
-host     all          {SUPERUSER}  0.0.0.0/0    reject
-host     all          {SUPERUSER}  ::/0         reject
-hostssl  all          all         0.0.0.0/0    scram-sha-256
-hostssl  all          all         ::/0         scram-sha-256
-host     replication  {SUPERUSER}  0.0.0.0/0    reject
-host     replication  {SUPERUSER}  ::/0         reject
-hostssl  replication  all         0.0.0.0/0    scram-sha-256
-hostssl  replication  all         ::/0         scram-sha-256
-"""
+# Settings of the API that we always write, because PostgreSQL's own default is another.
+_ALWAYS_WRITTEN = (
+    *("work_mem", "max_worker_processes", "max_parallel_workers"),
+    *("max_parallel_workers_per_gather", "max_wal_senders", "max_slot_wal_keep_size"),
+    *("track_io_timing", "log_line_prefix", "timezone"),
+)
 
 _IDENT = """\
 # Written by Poolkeeper; an edit made here is lost.
@@ -58,42 +52,41 @@ def render_conf(
     host_memory: int,
     cpus: int,
     major: int,
+    floors: Mapping[str, int] | None = None,
 ) -> str:
-    """The whole postgresql.conf.
+    """The whole postgresql.conf: our settings, and over them what was set through the API.
 
     ``listen``: an address or a name, several with commas, ``*`` for all. ``host_memory`` in
-    bytes. Raises ValueError if a value cannot be written down, such as a path with a newline.
+    bytes. ``floors``: the least that some settings of the API may be for the server to start.
+    Raises ValueError if a value cannot be written down, such as a path with a newline.
     """
+    values = list_postgres_values(replace(cluster, version=str(major)), Machine(host_memory, cpus))
+    raised = {
+        name: floor for name, floor in (floors or {}).items() if floor > cast(int, values[name])
+    }
+    values |= raised
     sections = (
         ("Files", _files(paths)),
         ("Connections", _connections(paths, cluster, listen, major)),
         ("TLS, which pg_hba.conf asks of everyone who comes over the network", _tls(paths)),
-        ("Memory", _memory(cluster, host_memory)),
-        ("Processors and disks", _processors(cluster, cpus)),
-        ("Write-ahead log", _write_ahead_log(cluster)),
-        ("Statistics", _statistics()),
-        ("Log; statements stay out of it, because they may hold passwords", _log(paths)),
-        ("Language and time", _language()),
+        ("Memory", _memory(cluster, host_memory, values)),
+        ("Processors and disks", _processors(cluster, cpus, values)),
+        ("Write-ahead log", _write_ahead_log(cluster, values)),
+        ("Statistics", _statistics(values)),
+        ("Log; statements stay out of it, because they may hold passwords", _log(paths, values)),
+        ("Language and time", _language(values)),
+        ("Settings of the API", _chosen(cluster, values, raised)),
     )
     blocks = [_HEADER.format(name=cluster.name)]
-    blocks += [f"# {title}\n" + _write_settings(settings) for title, settings in sections]
+    blocks += [
+        f"# {title}\n" + _write_settings(settings) for title, settings in sections if settings
+    ]
     return "\n".join(blocks)
-
-
-def render_hba() -> str:
-    """The whole pg_hba.conf: TLS and SCRAM over the network, and no superuser there.
-
-    Over the Unix socket the superuser comes with its password, the account of the servers as
-    one of the users in pg_ident.conf, and nobody else.
-    """
-    return _HBA
 
 
 def render_ident(account: str, users: Iterable[str]) -> str:
     """The whole pg_ident.conf: the system account may be each of these users."""
-    lines = [
-        f"{_MAP}     {_quote_token(account)}  {_quote_token(user)}\n" for user in sorted(users)
-    ]
+    lines = [f"{MAP}     {_quote_token(account)}  {_quote_token(user)}\n" for user in sorted(users)]
     return _IDENT + "".join(lines)
 
 
@@ -138,33 +131,32 @@ def _tls(paths: ClusterPaths) -> list[Setting]:
     ]
 
 
-def _memory(cluster: Cluster, host_memory: int) -> list[Setting]:
-    shares = share_memory(cluster.size, host_memory)
+def _memory(cluster: Cluster, host_memory: int, values: Values) -> list[Setting]:
+    percentage = cast(float, values["shared_buffers_percentage"])
+    shares = share_memory(cluster.size, host_memory, percentage)
     return [
         ("shared_buffers", f"{shares.shared_buffers}MB"),
         ("effective_cache_size", f"{shares.effective_cache_size}MB"),
         ("maintenance_work_mem", f"{shares.maintenance_work_mem}MB"),
-        ("work_mem", f"{shares.work_mem_kib}kB"),
+        _option("work_mem", values),
         ("huge_pages", "try"),
     ]
 
 
-def _processors(cluster: Cluster, cpus: int) -> list[Setting]:
+def _processors(cluster: Cluster, cpus: int, values: Values) -> list[Setting]:
     workers = max(min(cluster.size.vcpus, cpus), 1)
-    per_query = min(workers // 2, 4)
     return [
-        # Eight, PostgreSQL's default, for replication and extensions.
-        ("max_worker_processes", str(8 + workers)),
-        ("max_parallel_workers", str(workers)),
-        ("max_parallel_workers_per_gather", str(per_query)),
-        ("max_parallel_maintenance_workers", str(per_query)),
+        _option("max_worker_processes", values),
+        _option("max_parallel_workers", values),
+        _option("max_parallel_workers_per_gather", values),
+        ("max_parallel_maintenance_workers", str(min(workers // 2, 4))),
         # Solid-state disks: reading here and there costs hardly more than in a row.
         ("random_page_cost", "1.1"),
         ("effective_io_concurrency", "200"),
     ]
 
 
-def _write_ahead_log(cluster: Cluster) -> list[Setting]:
+def _write_ahead_log(cluster: Cluster, values: Values) -> list[Setting]:
     tenth = cluster.storage_size_mib // 10
     max_wal_size = max(min(tenth, 16 * 1024), 256)
     return [
@@ -175,21 +167,21 @@ def _write_ahead_log(cluster: Cluster) -> list[Setting]:
         ("max_wal_size", f"{max_wal_size}MB"),
         ("min_wal_size", f"{max(max_wal_size // 8, 32)}MB"),
         ("checkpoint_completion_target", "0.9"),
-        # So that a replication slot which nobody reads cannot fill the disk.
-        ("max_slot_wal_keep_size", f"{max(2 * tenth, 512)}MB"),
+        _option("max_wal_senders", values),
+        _option("max_slot_wal_keep_size", values),
     ]
 
 
-def _statistics() -> list[Setting]:
+def _statistics(values: Values) -> list[Setting]:
     return [
         ("shared_preload_libraries", _quote("pg_stat_statements")),
         # CREATE ROLE … PASSWORD is a utility statement: its text would be kept for all to see.
         ("pg_stat_statements.track_utility", "off"),
-        ("track_io_timing", "on"),
+        _option("track_io_timing", values),
     ]
 
 
-def _log(paths: ClusterPaths) -> list[Setting]:
+def _log(paths: ClusterPaths, values: Values) -> list[Setting]:
     return [
         ("log_destination", "stderr"),
         ("logging_collector", "on"),
@@ -198,20 +190,55 @@ def _log(paths: ClusterPaths) -> list[Setting]:
         ("log_file_mode", "0600"),
         ("log_rotation_age", "1d"),
         ("log_rotation_size", "10MB"),
-        ("log_line_prefix", _quote("%m [%p] %q%u@%d %h %a ")),
+        _option("log_line_prefix", values),
         ("log_timezone", _quote("UTC")),
         ("log_lock_waits", "on"),
         ("log_min_error_statement", "panic"),
     ]
 
 
-def _language() -> list[Setting]:
+def _language(values: Values) -> list[Setting]:
     # Messages in English, whatever the host speaks: we read some of them.
     return [
         ("lc_messages", _quote("C")),
-        ("timezone", _quote("UTC")),
+        _option("timezone", values),
         ("default_text_search_config", _quote("pg_catalog.english")),
     ]
+
+
+def _chosen(cluster: Cluster, values: Values, raised: Mapping[str, int]) -> list[Setting]:
+    """What was set and does not stand elsewhere; without it PostgreSQL's defaults hold.
+
+    What takes a restart stands there in any case: of a line that is gone PostgreSQL says for
+    ever that it waits for one.
+    """
+    elsewhere = (*_ALWAYS_WRITTEN, "shared_buffers_percentage")
+    wanted = {
+        *cluster.config.keys(),
+        *raised,
+        *(option.name for option in POSTGRES if option.restart),
+    }
+    return [
+        _option(option.name, values)
+        for option in POSTGRES
+        if option.name in wanted and option.name in values and option.name not in elsewhere
+    ]
+
+
+def _option(name: str, values: Values) -> Setting:
+    """A setting of the API as postgresql.conf takes it."""
+    option = OPTIONS[name]
+    return option.setting or name, _write_value(option, values[name])
+
+
+def _write_value(option: Option, value: Value) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, int | float):
+        # With a unit, -1 would be an amount.
+        return f"{value}{option.unit}" if value >= 0 else str(value)
+    # The prefixes of the API have nothing to set them off from the message.
+    return _quote(f"{value} " if option.name == "log_line_prefix" else value)
 
 
 def _write_settings(settings: Iterable[Setting]) -> str:

@@ -24,7 +24,7 @@ from poolkeeper.engine.files import (
 )
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.postgres.binaries import Installation
-from poolkeeper.engine.postgres.connections import Connection, connect, is_accepting
+from poolkeeper.engine.postgres.connections import connect, is_accepting
 from poolkeeper.engine.postgres.log import START_LOG, explain_failure, read_log_tail
 from poolkeeper.engine.processes import (
     Processes,
@@ -45,7 +45,6 @@ __all__ = [
     "is_accepting",
     "is_initialised",
     "is_starting",
-    "list_pending_restarts",
     "read_log_tail",
     "reload",
     "start",
@@ -178,14 +177,6 @@ def reload(paths: ClusterPaths) -> bool:
     """Have the server read its files again; False if none runs."""
     running = find_postmaster(paths)
     return running is not None and signal_process(running, signal.SIGHUP)
-
-
-def list_pending_restarts(connection: Connection) -> list[str]:
-    """Settings that were changed in the files but wait for a restart; psycopg's errors pass."""
-    rows = connection.execute(
-        "SELECT name FROM pg_catalog.pg_settings WHERE pending_restart ORDER BY name"
-    )
-    return [name for (name,) in rows]
 
 
 def _compose_initdb(installation: Installation, data: Path, password_file: Path) -> list[str]:

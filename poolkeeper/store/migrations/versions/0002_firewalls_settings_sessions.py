@@ -43,7 +43,8 @@ def downgrade() -> None:
     with op.batch_alter_table("events") as batch:
         batch.drop_column("applied_ms")
     with op.batch_alter_table("cluster_states") as batch:
-        batch.drop_column("pending")
+        for name in ("max_connections", "restarted_generation", "pending"):
+            batch.drop_column(name)
     with op.batch_alter_table("clusters") as batch:
         for name in ("restart_generation", "resize_generation", "config", "autoscale"):
             batch.drop_column(name)
@@ -62,6 +63,8 @@ def _add_columns() -> None:
         batch.add_column(_integer("restart_generation", server_default="0"))
     with op.batch_alter_table("cluster_states") as batch:
         batch.add_column(_json("pending", "[]"))
+        batch.add_column(_integer("restarted_generation", server_default="0"))
+        batch.add_column(_integer("max_connections", server_default="0"))
     with op.batch_alter_table("events") as batch:
         batch.add_column(sa.Column("applied_ms", sa.Integer(), nullable=True))
 

@@ -1,0 +1,105 @@
+"""The API's front over a store of many clusters, as a process: ``python -m bench.full_store``.
+
+Everything is as in ``poolkeeper up``, but that there are no rate limits, and that the reconciler is
+not started: no cluster has servers, and all of them stand as the reconciler would leave them.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from uuid import UUID
+
+from bench.machine import find_pgbouncer
+from poolkeeper.api.app import build_app
+from poolkeeper.control_plane import http_server, wiring
+from poolkeeper.control_plane.first_start import ensure_local_token
+from poolkeeper.control_plane.logs import configure_logs
+from poolkeeper.domain.clusters import DEFAULT_DATABASE, DEFAULT_USER, ClusterRequest, Ports
+from poolkeeper.domain.pools import PoolMode, PoolShape
+from poolkeeper.domain.sizes import DEFAULT_SIZE, parse_size
+from poolkeeper.domain.status import ClusterState, Phase, PoolLoad, PoolState
+from poolkeeper.domain.users import Role, User
+from poolkeeper.settings import load
+from poolkeeper.store import clusters, databases, pools, status, users
+from poolkeeper.store.database import Transaction
+from poolkeeper.store.observations import Observations
+
+POOLS = 10
+USERS = (DEFAULT_USER, "app", "reports")
+DATABASES = (DEFAULT_DATABASE, "app", "reports")
+
+_FIRST_PORT = 30000
+_PASSWORD = "0123456789abcdefghijklmn"
+_VERIFIER = f"SCRAM-SHA-256$4096:{'A' * 24}${'B' * 44}:{'C' * 44}"
+
+
+def make_id(number: int) -> UUID:
+    """The id of a cluster, from its number."""
+    return UUID(int=number + 1, version=4)
+
+
+def main() -> None:
+    """Fill the store of a state folder and serve it until SIGTERM."""
+    state, port, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    flags = {
+        "state_dir": str(state),
+        "api_port": port,
+        "pgbouncer": str(find_pgbouncer().path),
+    }
+    settings = load(flags, {}).settings
+    wiring.prepare_state(settings)
+    configure_logs(state / "logs", settings.log_level)
+    parts = wiring.build(settings)
+    with parts.store.write() as tx:
+        for number in range(count):
+            _add_cluster(tx, number)
+    for number in range(count):
+        _observe(parts.context.observations, number)
+    app = build_app(parts.context, started_at=wiring.now())
+    server = http_server.prepare(parts, app)
+    ensure_local_token(parts.context, state / "token")
+    server.run()
+
+
+def _add_cluster(tx: Transaction, number: int) -> None:
+    request = ClusterRequest(
+        f"cluster-{number:04}", "15", parse_size(DEFAULT_SIZE), "nyc1", 10240, tags=("bench",)
+    )
+    cluster = clusters.insert_cluster(
+        tx,
+        make_id(number),
+        request,
+        ports=Ports(_FIRST_PORT + 2 * number),
+        superuser_password=_PASSWORD,
+        console_password=_PASSWORD,
+        private_network_uuid=str(make_id(number)),
+        project_id=str(make_id(number)),
+    )
+    for name in USERS:
+        role = Role.PRIMARY if name == DEFAULT_USER else Role.NORMAL
+        users.put_user(tx, cluster.id, User(name, role, _PASSWORD, _VERIFIER, generation=1))
+    for name in DATABASES:
+        databases.put_database(tx, cluster.id, name, generation=1)
+    for name in _name_pools():
+        shape = PoolShape(DEFAULT_DATABASE, "app", PoolMode.TRANSACTION, 2)
+        pool = pools.insert_pool(tx, cluster.id, name, shape, generation=1)
+        status.write_pool_state(tx, PoolState(pool.id, Phase.ACTIVE, "", tx.now, 1, held=2))
+    state = ClusterState(
+        cluster.id, Phase.ACTIVE, "", tx.now, applied_generation=1, was_online=True
+    )
+    status.write_cluster_state(tx, state)
+
+
+def _observe(observations: Observations, number: int) -> None:
+    observations.put_loads(
+        make_id(number), {name: PoolLoad(3, 0, 1, 1, 0.0) for name in _name_pools()}
+    )
+
+
+def _name_pools() -> list[str]:
+    return [f"pool-{number}" for number in range(POOLS)]
+
+
+if __name__ == "__main__":
+    main()

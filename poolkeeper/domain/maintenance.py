@@ -1,0 +1,77 @@
+"""When what takes a restart of PostgreSQL may happen, and whether one is due. Pure."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from poolkeeper.domain.clusters import Cluster, MaintenanceWindow
+from poolkeeper.domain.errors import InvalidField
+from poolkeeper.domain.status import ClusterState
+
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+DURATION = timedelta(hours=4)
+
+_WEEK = timedelta(weeks=1)
+_HOUR = re.compile(r"(?P<minute>(?:[01]\d|2[0-3]):[0-5]\d)(?P<second>:[0-5]\d)?", re.ASCII)
+
+
+class RestartCause(enum.StrEnum):
+    """Why PostgreSQL is restarted on purpose."""
+
+    ASKED = "asked"
+    WINDOW = "maintenance window"
+
+
+def parse_window(day: str, hour: str) -> MaintenanceWindow:
+    """The window, as it is shown: ``sunday``, ``03:00:00``. Raises InvalidField."""
+    if day.lower() not in DAYS:
+        raise InvalidField("day", f"{day!r} is none of {', '.join(DAYS)}")
+    match = _HOUR.fullmatch(hour)
+    if match is None:
+        raise InvalidField("hour", f"{hour!r} is no time of the day, such as 03:00, in UTC")
+    return MaintenanceWindow(day.lower(), match["minute"] + (match["second"] or ":00"))
+
+
+def find_opening(window: MaintenanceWindow, now: datetime) -> datetime | None:
+    """When the window opened that is open now; None if it is closed. ``now`` is in UTC."""
+    hour, minute, second = map(int, window.hour.split(":"))
+    ahead = DAYS.index(window.day) - now.weekday()
+    opening = now.replace(hour=hour, minute=minute, second=second, microsecond=0)
+    opening += timedelta(days=ahead)
+    for each in (opening, opening - _WEEK):
+        if each <= now < each + DURATION:
+            return each
+    return None
+
+
+def describe_pending(settings: Sequence[str], running: str, installed: str) -> tuple[str, ...]:
+    """What waits for a restart, in sentences: ``settings`` that were changed, and the version
+    that is installed, if another one runs."""
+    sentences = []
+    if settings:
+        sentences.append(f"restart PostgreSQL to apply {', '.join(settings)}")
+    if running != installed:
+        sentences.append(f"PostgreSQL {installed} is installed, {running} runs")
+    return tuple(sentences)
+
+
+def decide_restart(
+    cluster: Cluster, state: ClusterState, started_at: datetime, now: datetime
+) -> RestartCause | None:
+    """Whether PostgreSQL, which runs since ``started_at``, is to be restarted, and why.
+
+    Only if something waits for it. A window has one restart at most, so that what a restart
+    does not cure cannot have one follow the other.
+    """
+    if not state.pending:
+        return None
+    if cluster.restart_generation > state.restarted_generation:
+        return RestartCause.ASKED
+    opening = find_opening(cluster.maintenance, now)
+    if opening is not None and started_at < opening:
+        return RestartCause.WINDOW
+    return None

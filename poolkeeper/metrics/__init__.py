@@ -1,0 +1,1 @@
+"""What goes on, second by second: taken by the sampler, kept in a bounded history."""

@@ -1,0 +1,1 @@
+"""The control panel: the same usecases as the API's, as pages for people."""

@@ -1,0 +1,208 @@
+"""What is open in a browser stays true: one stream of server-sent events for each open page.
+
+::
+
+    event: live       {"pool.web.clients_active": 3, …}   each second, if it differs
+    event: changed    {"clusters": ["…"]}                 something was changed, by anybody
+    event: ended      {}                                  no longer signed in
+
+One broadcaster looks, once for all who watch: numbers are worded once for each cluster and
+second. It sleeps while nobody watches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+from uuid import UUID
+
+import anyio.to_thread
+import structlog
+from anyio import CapacityLimiter
+
+from poolkeeper.domain.errors import PoolkeeperError, Unauthenticated
+from poolkeeper.usecases.context import Context
+from poolkeeper.usecases.sessions import find_session
+from poolkeeper.usecases.watching import Marks, read_marks
+
+Numbers = Mapping[str, float | int | None]
+Latest = Callable[[UUID], Numbers]
+Summarise = Callable[[], Mapping[UUID, Numbers]]
+
+_TICK = 0.25
+_NUMBERS_EVERY = 1.0
+_LOOK_EVERY = 1.0
+_CHECK_SESSIONS_EVERY = 5.0
+# A browser that hears nothing for three times as long takes us for gone.
+_BEAT_EVERY = 5.0
+_MOST_PENDING = 30
+MOST_WATCHERS = 1000
+
+_Result = TypeVar("_Result")
+
+_log = structlog.get_logger("poolkeeper.panel")
+
+
+@dataclass(eq=False)
+class Watcher:
+    """One open page. ``cluster`` None: the list of all."""
+
+    cluster: UUID | None
+    session: str
+    pending: list[bytes] = field(default_factory=list)
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: bool = False
+
+    def send(self, frame: bytes) -> None:
+        # A browser that is this far behind gets what is new once it reads again.
+        if len(self.pending) < _MOST_PENDING:
+            self.pending.append(frame)
+        self.woken.set()
+
+    def end(self, frame: bytes = b"") -> None:
+        self.pending.append(frame)
+        self.ended = True
+        self.woken.set()
+
+
+class Live:
+    """The broadcaster. ``latest``: the numbers of a cluster; ``summarise``: those of the list.
+
+    ``is_stopping``: whether the server is about to end, which streams must not hold up.
+    """
+
+    def __init__(self, context: Context, latest: Latest, summarise: Summarise) -> None:
+        self._context = context
+        self._latest = latest
+        self._summarise = summarise
+        self._watchers: set[Watcher] = set()
+        self._somebody = asyncio.Event()
+        self._thread = CapacityLimiter(1)
+        self._marks: Marks | None = None
+        self._seen = -1
+        self._last: dict[UUID | None, bytes] = {}
+        self._due = dict.fromkeys(("numbers", "look", "sessions", "beat"), 0.0)
+        self.is_stopping: Callable[[], bool] = lambda: False
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._watchers) >= MOST_WATCHERS
+
+    @property
+    def watchers(self) -> int:
+        return len(self._watchers)
+
+    async def watch(self, watcher: Watcher) -> AsyncIterator[bytes]:
+        """What an open page is told, until it is closed."""
+        if not self._watchers:
+            # What was seen before may be long ago, and is nobody's news.
+            self._marks, self._seen = None, -1
+        self._watchers.add(watcher)
+        self._somebody.set()
+        self._last.pop(watcher.cluster, None)
+        try:
+            yield b"retry: 1000\n\n"
+            while not (watcher.ended and not watcher.pending):
+                await watcher.woken.wait()
+                watcher.woken.clear()
+                frames = b"".join(watcher.pending)
+                watcher.pending.clear()
+                if frames:
+                    yield frames
+        finally:
+            self._watchers.discard(watcher)
+            if not self._watchers:
+                self._somebody.clear()
+
+    async def run(self) -> None:
+        """Look and tell, until cancelled."""
+        while True:
+            await self._somebody.wait()
+            try:
+                await self._look_around()
+            except PoolkeeperError as error:
+                _log.warning("live_paused", reason=str(error))
+            except Exception:
+                _log.exception("live_broke")
+            await asyncio.sleep(_TICK)
+
+    async def _look_around(self) -> None:
+        if self.is_stopping():
+            for watcher in self._watchers:
+                watcher.end()
+            return
+        count = self._context.changes.count()
+        if count != self._seen or self._is_due("look", _LOOK_EVERY):
+            self._seen = count
+            await self._tell_changes()
+        if self._is_due("numbers", _NUMBERS_EVERY):
+            self._tell_numbers()
+        if self._is_due("sessions", _CHECK_SESSIONS_EVERY):
+            await self._end_sessions()
+
+    async def _tell_changes(self) -> None:
+        before = self._marks
+        self._marks = await self._in_thread(lambda: read_marks(self._context))
+        if before is None or before == self._marks:
+            return
+        changed = self._marks.compare(before)
+        frame = _frame("changed", {"clusters": [str(each) for each in sorted(changed)]})
+        for watcher in self._watchers:
+            if watcher.cluster is None or watcher.cluster in changed:
+                watcher.send(frame)
+
+    def _tell_numbers(self) -> None:
+        beat = self._is_due("beat", _BEAT_EVERY)
+        frames = {
+            cluster: self._word(cluster) for cluster in {each.cluster for each in self._watchers}
+        }
+        for watcher in self._watchers:
+            frame = frames[watcher.cluster]
+            if beat or frame != self._last.get(watcher.cluster):
+                watcher.send(frame)
+        self._last = frames
+
+    def _word(self, cluster: UUID | None) -> bytes:
+        if cluster is not None:
+            return _frame("live", self._latest(cluster))
+        numbers = {
+            f"cluster.{each}.{name}": value
+            for each, found in self._summarise().items()
+            for name, value in found.items()
+        }
+        return _frame("live", numbers)
+
+    async def _end_sessions(self) -> None:
+        values = {watcher.session for watcher in self._watchers}
+        over = await self._in_thread(lambda: self._find_over(values))
+        for watcher in self._watchers:
+            if watcher.session in over:
+                watcher.end(_frame("ended", {}))
+
+    def _find_over(self, values: set[str]) -> set[str]:
+        over = set()
+        for value in values:
+            try:
+                find_session(self._context, value, touch=False)
+            except Unauthenticated:
+                over.add(value)
+        return over
+
+    async def _in_thread(self, action: Callable[[], _Result]) -> _Result:
+        # A thread of its own: those of requests may all be waiting for the reconciler.
+        return await anyio.to_thread.run_sync(action, limiter=self._thread)
+
+    def _is_due(self, what: str, every: float) -> bool:
+        now = time.monotonic()
+        if now < self._due[what]:
+            return False
+        self._due[what] = now + every - _TICK / 2
+        return True
+
+
+def _frame(event: str, data: object) -> bytes:
+    return f"event: {event}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()

@@ -1,0 +1,134 @@
+// Keeps what is open true: numbers each second, regions when something was changed.
+//
+//   <body data-stream="/live?cluster=…">      where to listen
+//   <span data-live="pool.web.clients_active">  gets that number
+//   <rect data-live-width="pools.backends">     is that wide
+//   hx-trigger="changed from:body"              is loaded again after a change
+//
+// Others may listen on document for "poolkeeper:live", whose detail has all numbers.
+"use strict";
+
+(() => {
+  const SILENCE_SECONDS = 16;
+  const BANNER_AFTER = 1200;
+  const stream = document.body.dataset.stream;
+  if (!stream || !window.EventSource) return;
+
+  const banner = document.getElementById("banner");
+  let source = null;
+  let heard = 0;
+  let lost = 0;
+  let latest = {};
+
+  function format(element, value) {
+    if (value === null || value === undefined) return "–";
+    const digits = Number(element.dataset.liveDigits ?? 0);
+    return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  }
+
+  function show(root) {
+    for (const element of root.querySelectorAll("[data-live]")) {
+      const name = element.dataset.live;
+      if (!(name in latest)) continue;
+      const text = format(element, latest[name]);
+      if (element.textContent !== text) element.textContent = text;
+      const cell = element.closest("td[data-value]");
+      if (cell) cell.dataset.value = latest[name] ?? "";
+    }
+    for (const element of root.querySelectorAll("[data-live-width]")) {
+      const name = element.dataset.liveWidth;
+      if (name in latest) element.setAttribute("width", Math.max(latest[name] ?? 0, 0));
+    }
+  }
+
+  function refresh() {
+    document.body.dispatchEvent(new CustomEvent("changed", { bubbles: false }));
+  }
+
+  function open() {
+    close();
+    source = new EventSource(stream);
+    heard = Date.now();
+    source.addEventListener("live", (event) => {
+      heard = Date.now();
+      latest = JSON.parse(event.data);
+      show(document);
+      document.dispatchEvent(new CustomEvent("poolkeeper:live", { detail: latest }));
+    });
+    source.addEventListener("changed", () => { heard = Date.now(); refresh(); });
+    source.addEventListener("ended", leave);
+    source.addEventListener("error", lose);
+    source.addEventListener("open", () => { heard = Date.now(); });
+  }
+
+  function close() {
+    source?.close();
+    source = null;
+  }
+
+  function leave() {
+    close();
+    const here = location.pathname + location.search;
+    location.assign(`/sign-in?next=${encodeURIComponent(here)}`);
+  }
+
+  // Lost: ask until somebody answers, and say so meanwhile.
+  function lose() {
+    close();
+    if (lost) return;
+    lost = Date.now();
+    setTimeout(ask, 300);
+  }
+
+  async function ask() {
+    if (document.hidden) { setTimeout(ask, 1000); return; }
+    let status = 0;
+    try {
+      status = (await fetch("/live/ping", { cache: "no-store", signal: AbortSignal.timeout(4000) })).status;
+    } catch { /* not there */ }
+    if (status === 401 || status === 403) { leave(); return; }
+    if (status === 204) {
+      lost = 0;
+      banner.hidden = true;
+      open();
+      refresh();
+      return;
+    }
+    if (Date.now() - lost > BANNER_AFTER) banner.hidden = false;
+    setTimeout(ask, 800 + Math.random() * 400);
+  }
+
+  // A page that nobody sees needs nothing; browsers allow few connections to one server.
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) close();
+    else if (!source && !lost) { open(); refresh(); }
+  });
+  setInterval(() => {
+    if (source && Date.now() - heard > SILENCE_SECONDS * 1000) lose();
+  }, 2000);
+
+  document.addEventListener("htmx:load", (event) => show(event.detail.elt.parentElement ?? document));
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (event.detail.triggeringEvent?.type === "changed") {
+      event.detail.headers["poolkeeper-background"] = "yes";
+    }
+  });
+
+  // Not under somebody's hands: what is open or being typed in is loaded again afterwards.
+  const IN_USE = "[popover]:popover-open, dialog[open], details[open], input:focus, select:focus, textarea:focus";
+  let postponed = false;
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.requestConfig.triggeringEvent?.type !== "changed") return;
+    if (!event.detail.elt.querySelector(IN_USE)) return;
+    event.preventDefault();
+    postponed = true;
+  });
+  setInterval(() => {
+    if (!postponed || document.querySelector(IN_USE)) return;
+    postponed = false;
+    refresh();
+  }, 1000);
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", (event) => { if (event.persisted) { lost = 0; open(); refresh(); } });
+  if (!document.hidden) open();
+})();

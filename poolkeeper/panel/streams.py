@@ -1,0 +1,51 @@
+"""The address of the live stream, ``/live``, and of the question whether we are back."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from poolkeeper.domain.errors import PoolkeeperError, Unauthenticated
+from poolkeeper.domain.tokens import READ
+from poolkeeper.panel import cookies
+from poolkeeper.panel.live import Live, Watcher
+from poolkeeper.usecases.sessions import find_session
+
+
+async def stream_live(request: Request) -> Response:
+    """``/live?cluster=…``, or without a cluster what the list of all needs."""
+    refusal = await run_in_threadpool(_check, request)
+    live: Live = request.app.state.live
+    if refusal is not None:
+        return Response(status_code=refusal)
+    if live.is_full:
+        return Response(status_code=503)
+    try:
+        text = request.query_params.get("cluster")
+        cluster = UUID(text) if text else None
+    except ValueError:
+        return Response(status_code=404)
+    watcher = Watcher(cluster, request.cookies[cookies.SESSION])
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return StreamingResponse(live.watch(watcher), headers=headers, media_type="text/event-stream")
+
+
+async def answer_ping(request: Request) -> Response:
+    """204 for who is signed in, 401 for others: pages that lost their stream ask."""
+    refusal = await run_in_threadpool(_check, request)
+    return Response(status_code=refusal or 204, headers={"cache-control": "no-store"})
+
+
+def _check(request: Request) -> int | None:
+    try:
+        value = request.cookies.get(cookies.SESSION, "")
+        session = find_session(request.app.state.context, value, touch=False)
+    except Unauthenticated:
+        return 401
+    except PoolkeeperError:
+        return 503
+    request.state.token_name = session.token.name
+    return None if session.token.allows(READ) else 403

@@ -1,0 +1,50 @@
+"""The pools of many clusters with their status, read with one query."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+
+from poolkeeper.domain.pools import Pool
+from poolkeeper.domain.status import PoolState
+from poolkeeper.store.database import Transaction
+from poolkeeper.store.pools import count_held, to_pool
+from poolkeeper.store.schema import pool_states, pools
+from poolkeeper.store.status import to_pool_state
+
+
+@dataclass
+class PoolStandings:
+    """Of one cluster: the live pools, oldest first; their states by pool id, as far as the
+    reconciler has seen them; and what is held, as ``pools.read_held`` has it."""
+
+    pools: list[Pool] = field(default_factory=list)
+    states: dict[int, PoolState] = field(default_factory=dict)
+    held: Counter[str] = field(default_factory=Counter)
+
+
+def read_standings(
+    tx: Transaction, cluster_ids: Collection[UUID], kept_since: datetime
+) -> Mapping[UUID, PoolStandings]:
+    """The standings of each of those clusters."""
+    query = (
+        select(pools, pool_states)
+        .outerjoin(pool_states, pool_states.c.pool_id == pools.c.id)
+        .where(pools.c.cluster_id.in_(cluster_ids))
+        .order_by(pools.c.created_at, pools.c.name, pools.c.id)
+    )
+    found: dict[UUID, PoolStandings] = defaultdict(PoolStandings)
+    for row in tx.connection.execute(query):
+        standings = found[row.cluster_id]
+        if held := count_held(row.size, row.held, row.deleted_at, kept_since):
+            standings.held[row.name] += held
+        if row.deleted_at is None:
+            standings.pools.append(to_pool(row))
+            if row.pool_id is not None:
+                standings.states[row.pool_id] = to_pool_state(row)
+    return found

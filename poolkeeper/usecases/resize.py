@@ -1,0 +1,49 @@
+"""Giving a cluster another size."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from uuid import UUID
+
+from poolkeeper.domain.clusters import Cluster, ResizeRequest, plan_storage
+from poolkeeper.domain.errors import SizeTooSmall
+from poolkeeper.domain.events import Event, EventKind
+from poolkeeper.store import clusters, events, pools
+from poolkeeper.store.database import Transaction
+from poolkeeper.usecases.admission import commit_when_settled
+from poolkeeper.usecases.context import Context
+from poolkeeper.usecases.convergence import await_online
+
+
+def resize_cluster(context: Context, actor: str, cluster_id: UUID, request: ResizeRequest) -> None:
+    """Accept another size; PostgreSQL is restarted with it in the background.
+
+    The cluster is ``resizing`` meanwhile. Its own size again changes nothing.
+    Raises NotFound, NotReady, InvalidField, SizeTooSmall.
+    """
+    await_online(context, cluster_id)
+    commit_when_settled(context, cluster_id, partial(_resize, actor=actor, request=request))
+    context.changes.announce(cluster_id)
+
+
+def _resize(tx: Transaction, cluster: Cluster, *, actor: str, request: ResizeRequest) -> None:
+    size = request.size
+    storage = plan_storage(cluster, request)
+    if (size, storage) == (cluster.size, cluster.storage_size_mib):
+        return
+    held = pools.read_held(tx, cluster.id, tx.now)
+    if size.budget < cluster.budget and sum(held.values()) > size.budget:
+        raise SizeTooSmall(size.slug, size.budget, held)
+    generation = cluster.generation + 1
+    resized = replace(
+        cluster,
+        size=size,
+        storage_size_mib=storage,
+        generation=generation,
+        resize_generation=generation,
+        restart_generation=generation,
+    )
+    clusters.update_cluster(tx, resized)
+    detail = {"from": cluster.size.slug, "to": size.slug, "storage_size_mib": storage}
+    events.add_event(tx, Event(EventKind.CLUSTER_RESIZE, actor, cluster.name, cluster.id, detail))

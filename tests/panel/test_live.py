@@ -1,0 +1,188 @@
+"""The live stream: what open pages are told, when, and at what cost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from uuid import UUID, uuid4
+
+import pytest
+
+from poolkeeper.domain.pools import PoolMode, PoolShape
+from poolkeeper.domain.status import PoolLoad
+from poolkeeper.domain.tokens import CREATE, READ
+from poolkeeper.panel import live_numbers
+from poolkeeper.panel.live import Live, Numbers, Watcher
+from poolkeeper.usecases import sessions
+from poolkeeper.usecases.pools import create_pool
+from tests.panel.browsing import Panel
+
+SHAPE = PoolShape("defaultdb", "doadmin", PoolMode.TRANSACTION, 10)
+
+pytestmark = pytest.mark.anyio
+
+
+class Listener:
+    """One open page, as a browser reads it."""
+
+    def __init__(self, stream: AsyncIterator[bytes]) -> None:
+        self.events: list[tuple[str, dict[str, object]]] = []
+        self.ended = False
+        self._task = asyncio.create_task(self._read(stream))
+
+    async def hear(self, event: str) -> dict[str, object]:
+        """The next event of that name; those before it are forgotten."""
+        async with asyncio.timeout(10):
+            while True:
+                while self.events:
+                    name, data = self.events.pop(0)
+                    if name == event:
+                        return data
+                await asyncio.sleep(0.01)
+
+    async def close(self) -> None:
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _read(self, stream: AsyncIterator[bytes]) -> None:
+        async for chunk in stream:
+            for frame in chunk.decode().split("\n\n"):
+                if frame.startswith("event: "):
+                    event, data = frame.split("\n")
+                    words = event.removeprefix("event: "), data.removeprefix("data: ")
+                    self.events.append((words[0], json.loads(words[1])))
+        self.ended = True
+
+
+@asynccontextmanager
+async def running(panel: Panel, calls: Counter[UUID] | None = None) -> AsyncIterator[Live]:
+    """A broadcaster that counts how often it looks at each cluster."""
+
+    def latest(cluster_id: UUID) -> Numbers:
+        if calls is not None:
+            calls[cluster_id] += 1
+        return live_numbers.read_latest(panel.context, cluster_id)
+
+    live = Live(panel.context, latest, lambda: live_numbers.summarise(panel.context))
+    task = asyncio.create_task(live.run())
+    try:
+        yield live
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def sign_in(panel: Panel) -> str:
+    return sessions.sign_in(panel.context, panel.issue_token(READ))[1]
+
+
+async def test_numbers_move(panel: Panel) -> None:
+    cluster_id = panel.create_cluster()
+    observations = panel.context.observations
+    async with running(panel) as live:
+        page = Listener(live.watch(Watcher(cluster_id, sign_in(panel))))
+        everything = Listener(live.watch(Watcher(None, sign_in(panel))))
+        assert (await page.hear("live"))["pools.backends"] == 0
+        observations.put_loads(cluster_id, {"web": PoolLoad(7, 1, 3, 2, 0.51)})
+        numbers = await page.hear("live")
+        assert numbers["pool.web.clients_active"] == 7
+        assert numbers["pool.web.maxwait_seconds"] == 0.5
+        assert numbers["pools.backends"] == 5
+        listed: dict[str, object] = {}
+        while not listed:
+            listed = await everything.hear("live")
+        assert listed[f"cluster.{cluster_id}.backends"] == 5
+        await page.close()
+        await everything.close()
+
+
+async def test_a_change_reaches_the_pages_it_concerns(panel: Panel) -> None:
+    cluster_id, other_id = panel.create_cluster("main"), panel.create_cluster("other")
+    async with running(panel) as live:
+        page = Listener(live.watch(Watcher(cluster_id, sign_in(panel))))
+        elsewhere = Listener(live.watch(Watcher(other_id, sign_in(panel))))
+        everything = Listener(live.watch(Watcher(None, sign_in(panel))))
+        await page.hear("live")
+        await everything.hear("live")
+        await asyncio.to_thread(create_pool, panel.context, "cli", cluster_id, "web", SHAPE)
+        async with asyncio.timeout(2):
+            assert await page.hear("changed") == {"clusters": [str(cluster_id)]}
+            assert await everything.hear("changed") == {"clusters": [str(cluster_id)]}
+        assert not any(event == "changed" for event, _ in elsewhere.events)
+        created = panel.create_cluster("third")
+        while str(created) not in str(await everything.hear("changed")):
+            pass
+        for each in (page, elsewhere, everything):
+            await each.close()
+        assert live.watchers == 0
+
+
+async def test_what_concerns_no_cluster_reaches_the_lists(panel: Panel) -> None:
+    async with running(panel) as live:
+        everything = Listener(live.watch(Watcher(None, sign_in(panel))))
+        await everything.hear("live")
+        # An event of the audit trail alone: somebody else signs in.
+        await asyncio.to_thread(sign_in, panel)
+        assert await everything.hear("changed") == {"clusters": []}
+        await everything.close()
+
+
+async def test_fifty_pages_cost_one_look(panel: Panel) -> None:
+    cluster_id = panel.create_cluster()
+    session = sign_in(panel)
+    calls: Counter[UUID] = Counter()
+    async with running(panel, calls) as live:
+        pages = [Listener(live.watch(Watcher(cluster_id, session))) for _ in range(50)]
+        for page in pages:
+            await page.hear("live")
+        before = calls[cluster_id]
+        await asyncio.sleep(1.5)
+        assert calls[cluster_id] - before <= 2
+        for page in pages:
+            await page.close()
+
+
+async def test_whoever_signs_out_elsewhere_is_told(panel: Panel) -> None:
+    cluster_id = panel.create_cluster()
+    leaving, staying = sign_in(panel), sign_in(panel)
+    async with running(panel) as live:
+        gone = Listener(live.watch(Watcher(cluster_id, leaving)))
+        stays = Listener(live.watch(Watcher(cluster_id, staying)))
+        await gone.hear("live")
+        sessions.sign_out(panel.context, leaving)
+        await gone.hear("ended")
+        await gone.close()
+        assert gone.ended and not stays.ended
+        await stays.close()
+
+
+async def test_open_pages_do_not_hold_up_the_end_of_the_server(panel: Panel) -> None:
+    async with running(panel) as live:
+        page = Listener(live.watch(Watcher(None, sign_in(panel))))
+        await page.hear("live")
+        live.is_stopping = lambda: True
+        async with asyncio.timeout(2):
+            while not page.ended:
+                await asyncio.sleep(0.01)
+
+
+async def test_a_page_that_reads_nothing_is_not_remembered_for(panel: Panel) -> None:
+    watcher = Watcher(None, "")
+    for number in range(1000):
+        watcher.send(b"x" * number)
+    assert len(watcher.pending) < 100
+
+
+async def test_nobody_listens_without_being_signed_in(panel: Panel) -> None:
+    browser = panel.browse()
+    assert (await asyncio.to_thread(browser.get, "/live")).status_code == 401
+    lacking = await asyncio.to_thread(panel.browse_as, READ)
+    assert (await asyncio.to_thread(lacking.get, "/live?cluster=x")).status_code == 404
+    creator = panel.browse()
+    await asyncio.to_thread(creator.sign_in, panel.issue_token(CREATE))
+    assert (await asyncio.to_thread(creator.get, f"/live?cluster={uuid4()}")).status_code == 403
