@@ -9,6 +9,7 @@ import pytest
 
 from poolkeeper.settings import ROWS
 from poolkeeper.settings.types import Process, Row
+from tests import compatibility
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -120,3 +121,9 @@ def test_every_decision_is_listed() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_page_names_a_path_of_somebodys_machine(page: Path) -> None:
     assert _FOREIGN.findall(page.read_text()) == []
+
+
+def test_the_page_on_compatibility_says_what_the_routes_are() -> None:
+    assert compatibility.PAGE.read_text() == compatibility.render(), (
+        "write it anew: python -m tests.compatibility"
+    )

@@ -1,0 +1,1 @@
+"""DigitalOcean's own clients against a running Poolkeeper, unmodified."""
