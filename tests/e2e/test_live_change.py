@@ -426,6 +426,8 @@ def test_a_pool_without_clients_is_gone_at_once(service: Service, inside: Inside
     wait_until("its client has left", lambda: service.read_pool("going")["clients_active"] == 0)
     service.delete_pool("going")
     assert "going" not in inside.read_caps()
+    assert service.read_cluster()["budget"] == {"total": 22, "held": 5, "free": 17}
+    service.await_free("going")
     assert service.read_cluster()["budget"] == {"total": 22, "held": 0, "free": 22}
 
 

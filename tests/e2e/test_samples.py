@@ -52,7 +52,12 @@ def latest(service: Service, subject: str, name: str) -> float | None:
 
 
 def total(values: Values) -> float:
-    return sum(value for value in values if value is not None)
+    """The sum of a rate. What follows a gap is the average since the value before it."""
+    added, known = 0.0, 0.0
+    for value in reversed(values):
+        known = known if value is None else value
+        added += known
+    return added
 
 
 def test_rates_agree_with_what_was_done(service: Service, inside: Inside) -> None:
