@@ -1,7 +1,7 @@
 """Which revision of the schema a store has, and how it gets another.
 
-Alembic is loaded only when there is something to do: a start on a store that is at
-``HEAD`` costs one query.
+Alembic is loaded only to alter a store that has something in it: a new one gets the tables as
+they are now, and a start on a store that is at ``HEAD`` costs one query.
 """
 
 from __future__ import annotations
@@ -9,15 +9,23 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Column, Connection, MetaData, String, Table, insert, text
 
 from poolkeeper.domain.errors import PoolkeeperError
+from poolkeeper.store.schema import METADATA
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 HEAD = "0002"
 """The revision that this code works with: the newest in ``migrations/versions``."""
+
+# As Alembic makes it.
+_MARK = Table(
+    "alembic_version",
+    MetaData(naming_convention={"pk": "%(table_name)s_pkc"}),
+    Column("version_num", String(32), primary_key=True),
+)
 
 
 def read_revision(connection: Connection) -> str | None:
@@ -32,6 +40,16 @@ def upgrade(connection: Connection) -> None:
 
     Raises PoolkeeperError, having changed nothing, if a newer Poolkeeper has been here.
     """
+    if connection.dialect.has_table(connection, _MARK.name):
+        climb(connection)
+        return
+    METADATA.create_all(connection, checkfirst=False)
+    _MARK.create(connection)
+    connection.execute(insert(_MARK).values(version_num=HEAD))
+
+
+def climb(connection: Connection) -> None:
+    """Run every revision that the store has not had yet; raises as ``upgrade`` does."""
     from alembic import command
     from alembic.script import ScriptDirectory
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -20,7 +21,7 @@ from poolkeeper.domain.errors import PoolkeeperError
 from poolkeeper.store import engines
 from poolkeeper.store.clusters import find_cluster
 from poolkeeper.store.engines import open_engines
-from poolkeeper.store.revisions import HEAD, configure, read_revision, upgrade
+from poolkeeper.store.revisions import HEAD, climb, configure, read_revision, upgrade
 from poolkeeper.store.schema import METADATA
 
 AddCluster = Callable[..., Cluster]
@@ -41,7 +42,7 @@ def test_head_is_the_newest_revision(connection: Connection) -> None:
 
 def test_the_revisions_make_the_tables_of_the_schema(connection: Connection) -> None:
     assert read_revision(connection) is None
-    upgrade(connection)
+    climb(connection)
     assert read_revision(connection) == HEAD
     context = MigrationContext.configure(connection, opts={"compare_server_default": True})
     assert compare_metadata(context, METADATA) == []
@@ -49,7 +50,7 @@ def test_the_revisions_make_the_tables_of_the_schema(connection: Connection) -> 
 
 def test_constraints_have_the_names_of_the_schema(connection: Connection) -> None:
     """What compare_metadata leaves out."""
-    upgrade(connection)
+    climb(connection)
     inspector = inspect(connection)
     kinds = (ForeignKeyConstraint, CheckConstraint)
     for name, table in METADATA.tables.items():
@@ -62,13 +63,47 @@ def test_constraints_have_the_names_of_the_schema(connection: Connection) -> Non
 
 
 def test_down_and_up_again(connection: Connection) -> None:
-    upgrade(connection)
+    climb(connection)
     config = configure(connection)
     command.downgrade(config, "base")
     assert inspect(connection).get_table_names() == ["alembic_version"]
     upgrade(connection)
     context = MigrationContext.configure(connection)
     assert compare_metadata(context, METADATA) == []
+
+
+def test_a_new_store_is_what_the_revisions_make(connection: Connection) -> None:
+    upgrade(connection)
+    made = _describe(connection)
+    command.downgrade(configure(connection), "base")
+    climb(connection)
+    assert read_revision(connection) == HEAD
+    assert made == _describe(connection)
+
+
+def _describe(connection: Connection) -> dict[str, object]:
+    inspector = inspect(connection)
+    return {
+        name: (
+            # Types are equal to themselves only.
+            sorted(map(repr, inspector.get_columns(name))),
+            inspector.get_pk_constraint(name),
+            sorted(map(_describe_index, inspector.get_indexes(name))),
+            sorted(map(repr, inspector.get_unique_constraints(name))),
+            sorted(map(repr, inspector.get_foreign_keys(name))),
+            sorted(map(repr, inspector.get_check_constraints(name))),
+        )
+        for name in inspector.get_table_names()
+    }
+
+
+def _describe_index(index: Mapping[str, Any]) -> str:
+    options = {key: str(value) for key, value in index.get("dialect_options", {}).items()}
+    return repr({**index, "dialect_options": options})
+
+
+def test_a_new_store_opens_without_alembic(empty_location: Location) -> None:
+    test_a_store_at_head_opens_without_alembic(empty_location)
 
 
 def test_a_store_at_head_opens_without_alembic(location: Location) -> None:
