@@ -17,7 +17,7 @@ from bench.machine import describe_machine, describe_versions
 from bench.report import Figure, Heading, Row
 
 # In the order of the docs.
-NAMES = ("creates", "changes", "throughput", "idle", "rest", "latency", "cli", "restart")
+NAMES = ("creates", "changes", "throughput", "idle", "rest", "latency", "panel", "cli", "restart")
 
 
 class TookTooLong(Exception):

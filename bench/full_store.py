@@ -1,4 +1,5 @@
-"""The API's front over a store of many clusters, as a process: ``python -m bench.full_store``.
+"""The API's front over a store of many clusters, as a process: ``python -m bench.full_store``; with
+``--panel`` the control panel, too, and 15 minutes of samples for its charts.
 
 Everything is as in ``poolkeeper up``, but that there are no rate limits, and that the reconciler is
 not started: no cluster has servers, and all of them stand as the reconciler would leave them.
@@ -7,19 +8,26 @@ not started: no cluster has servers, and all of them stand as the reconciler wou
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from uuid import UUID
+
+from starlette.types import ASGIApp
 
 from bench.machine import find_pgbouncer
 from poolkeeper.api.app import build_app
 from poolkeeper.control_plane import http_server, wiring
 from poolkeeper.control_plane.first_start import ensure_local_token
+from poolkeeper.control_plane.front_door import FrontDoor
 from poolkeeper.control_plane.logs import configure_logs
 from poolkeeper.domain.clusters import DEFAULT_DATABASE, DEFAULT_USER, ClusterRequest, Ports
 from poolkeeper.domain.pools import PoolMode, PoolShape
+from poolkeeper.domain.samples import STORED, Kind, Sample
 from poolkeeper.domain.sizes import DEFAULT_SIZE, parse_size
 from poolkeeper.domain.status import ClusterState, Phase, PoolLoad, PoolState
 from poolkeeper.domain.users import Role, User
+from poolkeeper.metrics.history import History
+from poolkeeper.panel.app import build_panel
 from poolkeeper.settings import load
 from poolkeeper.store import clusters, databases, pools, status, users
 from poolkeeper.store.database import Transaction
@@ -28,6 +36,11 @@ from poolkeeper.store.observations import Observations
 POOLS = 10
 USERS = (DEFAULT_USER, "app", "reports")
 DATABASES = (DEFAULT_DATABASE, "app", "reports")
+
+_HISTORY = 900
+_HOST_VALUES, _CLUSTER_VALUES, _POOL_VALUES = (
+    [value.name for value in STORED[kind]] for kind in (Kind.HOST, Kind.CLUSTER, Kind.POOL)
+)
 
 _FIRST_PORT = 30000
 _PASSWORD = "0123456789abcdefghijklmn"
@@ -56,7 +69,12 @@ def main() -> None:
             _add_cluster(tx, number)
     for number in range(count):
         _observe(parts.context.observations, number)
-    app = build_app(parts.context, started_at=wiring.now())
+    app: ASGIApp = build_app(parts.context, started_at=wiring.now())
+    if "--panel" in sys.argv:
+        _record(parts.history, count)
+        app = FrontDoor(
+            build_app(parts.context, started_at=wiring.now()), build_panel(parts.context)
+        )
     server = http_server.prepare(parts, app)
     ensure_local_token(parts.context, state / "token")
     server.run()
@@ -95,6 +113,18 @@ def _observe(observations: Observations, number: int) -> None:
     observations.put_loads(
         make_id(number), {name: PoolLoad(3, 0, 1, 1, 0.0) for name in _name_pools()}
     )
+
+
+def _record(history: History, count: int) -> None:
+    """As the sampler would have found it, second by second."""
+    now = int(time.time())
+    for second in range(now - _HISTORY, now):
+        load = 5.0 + second % 7
+        pools = {name: dict.fromkeys(_POOL_VALUES, load) for name in _name_pools()}
+        sample = Sample(second, dict.fromkeys(_CLUSTER_VALUES, load), pools)
+        host = dict.fromkeys(_HOST_VALUES, load)
+        history.put(second, host, {make_id(number): sample for number in range(count)})
+    history.flush()
 
 
 def _name_pools() -> list[str]:

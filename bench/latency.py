@@ -163,11 +163,20 @@ def _compare(call: Call, taken: Sequence[Taken]) -> Row:
 
 @contextmanager
 def _open_front(clusters: int) -> Iterator[Front]:
+    with serve_full_store(clusters) as plane:
+        front = Front(plane)
+        yield front
+        front.close()
+
+
+@contextmanager
+def serve_full_store(clusters: int, *flags: str) -> Iterator[Plane]:
+    """`bench/full_store.py` with so many clusters, as a process; it answers."""
     plane = bare_plane()
     command = (sys.executable, "-m", "bench.full_store")
     with plane.output.open("ab") as output:
         process = subprocess.Popen(
-            [*command, str(plane.home), str(plane.api_port), str(clusters)],
+            [*command, str(plane.home), str(plane.api_port), str(clusters), *flags],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -182,10 +191,8 @@ def _open_front(clusters: int) -> Iterator[Front]:
         )
         if process.poll() is not None:
             raise RuntimeError(f"the front ended with {process.returncode}")
-        front = Front(plane)
-        wait_until("the front answers", lambda: _answers(front), 20)
-        yield front
-        front.close()
+        wait_until("the front answers", lambda: _answers(plane), 60)
+        yield plane
     except BaseException:
         print(plane.logs())
         raise
@@ -193,11 +200,13 @@ def _open_front(clusters: int) -> Iterator[Front]:
         plane.destroy()
 
 
-def _answers(front: Front) -> bool:
+def _answers(plane: Plane) -> bool:
     try:
+        front = Front(plane)
         front.connect()
     except OSError:
         return False
+    front.close()
     return True
 
 

@@ -18,16 +18,18 @@ from poolkeeper.api.own_present import (
     present_cluster_standing,
     present_event,
     present_plan,
-    present_pool_standing,
+    present_pool_detail,
 )
 from poolkeeper.api.paths import OwnClusterId, PoolName
 from poolkeeper.api.problems import DOCUMENTED
 from poolkeeper.domain.errors import InvalidField, NotFound
+from poolkeeper.domain.events import EventKind, EventSearch
 from poolkeeper.domain.pools import parse_mode
 from poolkeeper.usecases import clusters, pools
 from poolkeeper.usecases.pools import ShapeChange
 
 MAX_EVENTS = 1000
+MAX_SEARCH = 200
 
 router = APIRouter(prefix="/v1", tags=["Standing"], responses=DOCUMENTED, route_class=GuardedRoute)
 open_router = APIRouter(prefix="/v1", tags=["Standing"])
@@ -78,11 +80,11 @@ def get_cluster(caller: Reader, cluster_id: OwnClusterId) -> Json:
     response_model=own_shapes.PoolStandingAnswer,
 )
 def get_pool(caller: Reader, cluster_id: OwnClusterId, name: PoolName) -> Json:
-    """Where a pool stands."""
+    """Where a pool stands, and who its clients are."""
     detail = clusters.get_detail(caller.context, cluster_id)
     for pool in detail.pools:
         if pool.name == name:
-            answer: own_shapes.PoolStandingAnswer = {"pool": present_pool_standing(detail, pool)}
+            answer: own_shapes.PoolStandingAnswer = {"pool": present_pool_detail(detail, pool)}
             return Json(answer)
     raise NotFound("not found")
 
@@ -111,10 +113,27 @@ def list_events(
             json_schema_extra={"format": "uuid"},
         ),
     ] = None,
+    kind: Annotated[
+        list[EventKind] | None, Query(description="Only these, such as `pool_update`.")
+    ] = None,
+    actor: Annotated[
+        str, Query(max_length=MAX_SEARCH, description="Only by whose name has this in it.")
+    ] = "",
+    text: Annotated[
+        str, Query(max_length=MAX_SEARCH, description="Only those with this anywhere in them.")
+    ] = "",
+    before: Annotated[
+        int | None, Query(ge=1, le=2**63 - 1, description="Only those before the one of this id.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_EVENTS)] = 100,
 ) -> Json:
-    """What happened, newest first."""
-    events = clusters.list_events(caller.context, cluster_id=_parse_uuid(cluster_id), limit=limit)
+    """What happened, newest first. `before` turns to the next page."""
+    events = clusters.list_events(
+        caller.context,
+        cluster_id=_parse_uuid(cluster_id),
+        search=EventSearch(frozenset(kind or ()), actor, text, before),
+        limit=limit,
+    )
     answer: own_shapes.EventList = {"events": [present_event(event) for event in events]}
     return Json(answer)
 

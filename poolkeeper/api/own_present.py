@@ -8,7 +8,7 @@ from poolkeeper.domain.events import RecordedEvent
 from poolkeeper.domain.plan import PoolPlan
 from poolkeeper.domain.pools import Pool, split_size
 from poolkeeper.domain.standing import ClusterDetail
-from poolkeeper.domain.status import Phase, PoolLoad, ServerProcess, count_budget
+from poolkeeper.domain.status import Phase, PoolClients, PoolLoad, ServerProcess, count_budget
 from poolkeeper.domain.tokens import Token
 
 POOLER = "pgbouncer"
@@ -60,6 +60,14 @@ def present_pool_standing(detail: ClusterDetail, pool: Pool) -> own_shapes.PoolS
     }
 
 
+def present_pool_detail(detail: ClusterDetail, pool: Pool) -> own_shapes.PoolDetail:
+    """A pool of the cluster, with its clients."""
+    return {
+        **present_pool_standing(detail, pool),
+        "clients": _present_clients(detail.clients.get(pool.name)),
+    }
+
+
 def present_plan(plan: PoolPlan) -> own_shapes.Plan:
     """What a change would do."""
     return {
@@ -95,6 +103,7 @@ def present_event(recorded: RecordedEvent) -> own_shapes.Event:
         "cluster_name": recorded.cluster_name,
         "subject": event.subject,
         "detail": dict(event.detail),
+        "applied_ms": recorded.applied_ms,
     }
 
 
@@ -107,6 +116,25 @@ def present_token(token: Token) -> own_shapes.Token:
         "created_at": show_moment(token.created_at),
         "expires_at": show_moment(token.expires_at) if token.expires_at else None,
         "last_used_at": show_moment(token.last_used_at) if token.last_used_at else None,
+    }
+
+
+def _present_clients(clients: PoolClients | None) -> own_shapes.PoolClients:
+    if clients is None:
+        return {"seen_at": None, "applications": [], "others": 0}
+    return {
+        "seen_at": show_moment(clients.seen_at),
+        "applications": [
+            {
+                "application": each.application,
+                "active": each.active,
+                "waiting": each.waiting,
+                "idle": each.idle,
+                "maxwait_seconds": each.maxwait_seconds,
+            }
+            for each in clients.applications
+        ],
+        "others": clients.others,
     }
 
 

@@ -61,6 +61,31 @@ class PoolStanding(TypedDict):
     maxwait_seconds: float | None
 
 
+class ApplicationClients(TypedDict):
+    """Clients with the same `application_name`, which is empty if they gave none."""
+
+    application: str
+    active: Annotated[int, Field(description="they have a backend")]
+    waiting: Annotated[int, Field(description="they want a backend, and none is free")]
+    idle: Annotated[int, Field(description="they ask for nothing")]
+    maxwait_seconds: float
+
+
+class PoolClients(TypedDict):
+    """Who the clients were at that moment: the applications with most of them, and how many
+    clients others have."""
+
+    seen_at: Moment | None
+    applications: list[ApplicationClients]
+    others: int
+
+
+class PoolDetail(PoolStanding):
+    """A pool, where it stands, and who its clients are, which is looked at every few seconds."""
+
+    clients: PoolClients
+
+
 class ClusterStanding(TypedDict):
     """A cluster and where it stands; `step` is what its creation is at."""
 
@@ -113,6 +138,13 @@ class Event(TypedDict):
     cluster_name: str | None
     subject: str
     detail: dict[str, Any]
+    applied_ms: Annotated[
+        int | None,
+        Field(
+            description="milliseconds from the change until it was in force; null if nobody"
+            " waited for that, or it was not"
+        ),
+    ]
 
 
 class Token(TypedDict):
@@ -148,7 +180,7 @@ class ClusterStandingList(TypedDict):
 
 
 class PoolStandingAnswer(TypedDict):
-    pool: PoolStanding
+    pool: PoolDetail
 
 
 class PlanAnswer(TypedDict):

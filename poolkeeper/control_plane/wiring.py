@@ -152,6 +152,8 @@ def _build_context(
         session_limits=SessionLimits(
             timedelta(hours=settings.panel_idle_hours), timedelta(days=settings.panel_session_days)
         ),
+        keep_data=timedelta(days=settings.deleted_data_days),
+        restart_wait=timedelta(seconds=settings.restart_wait_seconds),
     )
 
 

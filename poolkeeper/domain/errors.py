@@ -94,10 +94,11 @@ class SizeTooSmall(BudgetExceeded):
     def __init__(self, slug: str, total: int, held: Mapping[str, int]) -> None:
         super().__init__(0, total, held)
         holders = ", ".join(f"{name} {size}" for name, size in sorted(held.items()))
-        self.args = (
-            f"size: {slug} has {total} backend connections, the pools hold"
-            f" {sum(held.values())} ({holders}); delete some or make them smaller first",
+        self.reason = (
+            f"{slug} has {total} backend connections, the pools hold"
+            f" {sum(held.values())} ({holders}); delete some or make them smaller first"
         )
+        self.args = (f"size: {self.reason}",)
 
 
 class Refused(InvalidRequest):

@@ -59,9 +59,38 @@ class Event:
 
 @dataclass(frozen=True)
 class RecordedEvent:
-    """An entry as it stands in the store."""
+    """An entry as it stands in the store.
+
+    ``applied_ms``: milliseconds from the change until it was in force; None if nobody waited
+    for it, or it was not.
+    """
 
     id: int
     at: datetime
     event: Event
     cluster_name: str | None
+    applied_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class EventSearch:
+    """What is looked for in the audit trail; what is empty or None does not matter.
+
+    ``actor`` and ``text`` are parts of what stands there, in capitals or not; ``text`` may be
+    in any word of an entry. ``before``: entries older than the one with this id;
+    ``since``: that one, and newer ones.
+    """
+
+    kinds: frozenset[EventKind] = frozenset()
+    actor: str = ""
+    text: str = ""
+    before: int | None = None
+    since: int | None = None
+
+    @property
+    def looks_through(self) -> bool:
+        """Whether entries have to be looked at to know: no index leads to them."""
+        return bool(self.kinds or self.actor or self.text)
+
+
+EVERYTHING = EventSearch()

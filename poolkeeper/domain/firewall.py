@@ -14,7 +14,7 @@ from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
 from uuid import UUID
 
-from poolkeeper.domain.errors import InvalidField
+from poolkeeper.domain.errors import InvalidField, NotFound
 
 MAX_RULES = 100
 """DigitalOcean's own limit."""
@@ -80,6 +80,29 @@ def parse_rules(given: Iterable[tuple[str, str, str, UUID | None]]) -> tuple[Giv
     return tuple(rules.values())
 
 
+def add_rule(
+    known: Sequence[FirewallRule], type_name: str, value: str, description: str
+) -> tuple[GivenRule, ...]:
+    """Those there are and one more. Raises InvalidField of ``type``, ``value``, ``description``."""
+    try:
+        [rule] = parse_rules([(type_name, value, description, None)])
+    except InvalidField as error:
+        field = str(error.field).rpartition(".")[2]
+        raise InvalidField(field, error.reason) from None
+    if any((rule.type, rule.value) == (each.type, each.value) for each in known):
+        raise InvalidField("value", f"{value} is a trusted source already")
+    if len(known) >= MAX_RULES:
+        raise InvalidField("value", f"there are {MAX_RULES} trusted sources, which is the most")
+    return (*_give(known), rule)
+
+
+def remove_rule(known: Sequence[FirewallRule], uuid: UUID) -> tuple[GivenRule, ...]:
+    """Those there are without that one. Raises NotFound."""
+    if all(rule.uuid != uuid for rule in known):
+        raise NotFound("not found")
+    return _give(rule for rule in known if rule.uuid != uuid)
+
+
 def settle_rules(
     given: Iterable[GivenRule],
     known: Sequence[FirewallRule],
@@ -107,7 +130,7 @@ def settle_rules(
     return tuple(settled)
 
 
-def allowed_networks(rules: Sequence[FirewallRule]) -> tuple[Network, ...] | None:
+def allowed_networks(rules: Sequence[FirewallRule | GivenRule]) -> tuple[Network, ...] | None:
     """From where one may connect: each address in one network at most, in order.
 
     None: from everywhere, because there are no rules. Empty: from nowhere, because there are
@@ -138,6 +161,10 @@ def describe_reach(rules: Sequence[FirewallRule]) -> str:
         "nobody may connect over the network: there are trusted sources, and none of them names"
         " an address (ip_addr)"
     )
+
+
+def _give(rules: Iterable[FirewallRule]) -> tuple[GivenRule, ...]:
+    return tuple(GivenRule(each.type, each.value, each.description, each.uuid) for each in rules)
 
 
 def _parse_type(place: str, name: str) -> RuleType:

@@ -101,6 +101,35 @@ class PoolLoad:
 
 
 @dataclass(frozen=True)
+class ApplicationClients:
+    """Clients of a pool that gave the same ``application_name``, perhaps none. ``active`` ones
+    have a backend, ``waiting`` ones want one, ``idle`` ones ask for nothing.
+
+    ``maxwait_seconds``: how long the one has waited that waits longest.
+    """
+
+    application: str
+    active: int
+    waiting: int
+    idle: int
+    maxwait_seconds: float
+
+    @property
+    def total(self) -> int:
+        return self.active + self.waiting + self.idle
+
+
+@dataclass(frozen=True)
+class PoolClients:
+    """Who a pool's clients were at a moment: the applications with most clients, and how many
+    clients there are of others."""
+
+    seen_at: datetime
+    applications: tuple[ApplicationClients, ...]
+    others: int = 0
+
+
+@dataclass(frozen=True)
 class ServerProcess:
     """A server process of a cluster, as observed."""
 

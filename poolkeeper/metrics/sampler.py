@@ -21,6 +21,7 @@ import structlog
 from poolkeeper.domain.clusters import Desired
 from poolkeeper.domain.samples import Sample, Values
 from poolkeeper.engine.layout import ClusterPaths
+from poolkeeper.metrics.clients import ClientsByPool, ClientsSource
 from poolkeeper.metrics.errand import Errand
 from poolkeeper.metrics.history import History
 from poolkeeper.metrics.host import HostSource, ServersSource
@@ -32,6 +33,10 @@ from poolkeeper.store.observations import Observations
 _WORKERS = 16
 _IN_TIME = 0.6
 _SIZE_EVERY = 60.0
+# Who the clients are is asked every five seconds, or so seldom that PgBouncer, which serves
+# nobody meanwhile, spends no more than this share of its time on it.
+_CLIENTS_EVERY = 5.0
+_CLIENTS_SHARE = 0.005
 
 Answer = TypeVar("Answer")
 
@@ -45,13 +50,15 @@ class _Watch:
     pooler: Errand[PoolerReading]
     postgres: Errand[Values]
     size: Errand[Values]
+    clients: Errand[ClientsByPool]
     servers: ServersSource
+    clients_due: float = 0.0
     size_due: float = 0.0
     asked_size: Future[Values | None] | None = None
     database_size: Values | None = None
 
     def close(self, workers: ThreadPoolExecutor) -> None:
-        for errand in (self.pooler, self.postgres, self.size):
+        for errand in (self.pooler, self.postgres, self.size, self.clients):
             errand.close(workers)
 
 
@@ -143,6 +150,7 @@ class Sampler:
         pooler = watch.pooler.send(self._workers, desired)
         postgres = watch.postgres.send(self._workers, desired)
         size = self._follow_size(watch, desired)
+        self._follow_clients(watch, desired)
         return _Asked(desired, pooler, postgres, watch.servers.read(), size)
 
     def _open(self, desired: Desired) -> _Watch:
@@ -152,6 +160,7 @@ class Sampler:
             Errand(PoolerSource(paths), self._monotonic),
             Errand(PostgresSource(paths), self._monotonic),
             Errand(SizeSource(paths), self._monotonic),
+            Errand(ClientsSource(paths, self._now), self._monotonic),
             ServersSource(paths),
         )
 
@@ -163,6 +172,24 @@ class Sampler:
             watch.size_due = self._monotonic() + _SIZE_EVERY
             watch.asked_size = watch.size.send(self._workers, desired)
         return watch.database_size or {}
+
+    def _follow_clients(self, watch: _Watch, desired: Desired) -> None:
+        """Ask who the clients are if it is time; what is answered goes where pages read it."""
+        begun = self._monotonic()
+        if begun < watch.clients_due:
+            return
+        watch.clients_due = begun + _CLIENTS_EVERY
+        future = watch.clients.send(self._workers, desired)
+
+        def note(done: Future[ClientsByPool | None]) -> None:
+            took = self._monotonic() - begun
+            watch.clients_due = begun + max(_CLIENTS_EVERY, took / _CLIENTS_SHARE)
+            answer = done.result()
+            if answer is not None:
+                self._observations.put_clients(desired.cluster.id, answer)
+
+        if future is not None:
+            future.add_done_callback(note)
 
     def _collect(self, second: int, asked: _Asked) -> Sample:
         reading, activity = _answer(asked.pooler), _answer(asked.postgres)

@@ -9,6 +9,9 @@ from poolkeeper.domain.samples import DERIVED, Kind, Series, divide
 from poolkeeper.metrics.tiers import GAP, POINTS, TIERS, Columns, Tier, column_indices
 
 _MAX = ".max"
+# Whole blocks are kept, so a tier has a little more than it promises: whoever asks for all of
+# it is not to be put off because a second has gone by meanwhile.
+_SLACK = 5
 
 
 def choose_tier(now: int, start: int, stop: int, points: int) -> tuple[Tier, int]:
@@ -17,7 +20,7 @@ def choose_tier(now: int, start: int, stop: int, points: int) -> tuple[Tier, int
     It must reach back to ``start``; of those that do, the coarsest that is still fine enough.
     """
     wanted = max(math.ceil((stop - start) / points), 1)
-    reaching = [tier for tier in TIERS if now - start <= tier.keep] or [TIERS[-1]]
+    reaching = [tier for tier in TIERS if now - start <= tier.keep + _SLACK] or [TIERS[-1]]
     fine_enough = [tier for tier in reaching if tier.step <= wanted]
     tier = fine_enough[-1] if fine_enough else reaching[0]
     return tier, math.ceil(wanted / tier.step) * tier.step
@@ -82,17 +85,25 @@ def _cut(
 
 def _fold(points: Sequence[float], size: int, name: str) -> list[float | None]:
     """Each ``size`` points as one: their greatest, or their mean; None if all are gaps."""
+    if size == 1:
+        return [None if point != point else _round(point) for point in points]
     is_peak = name.endswith(_MAX)
     folded: list[float | None] = []
     for first in range(0, len(points), size):
-        there = [point for point in points[first : first + size] if point == point]
-        if not there:
-            folded.append(None)
+        there = points[first : first + size]
+        total = sum(there)
+        if math.isnan(total):
+            there = [point for point in there if point == point]
+            total = sum(there)
+        if there:
+            folded.append(_round(max(there) if is_peak else total / len(there)))
         else:
-            folded.append(_round(max(there) if is_peak else math.fsum(there) / len(there)))
+            folded.append(None)
     return folded
 
 
 def _round(number: float) -> float:
     """To the digits that a float of 32 bits has."""
+    if number.is_integer():
+        return number
     return float(f"{number:.7g}")

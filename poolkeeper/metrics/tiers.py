@@ -77,14 +77,12 @@ def unpack(data: bytes, count: int) -> Columns:
         raw = zlib.decompress(data[2:])
     except zlib.error as error:
         raise ValueError(f"a damaged block: {error}") from error
-    size = POINTS * 4
-    if len(raw) != data[1] * size:
+    if len(raw) != data[1] * POINTS * 4:
         raise ValueError("a block of the wrong length")
-    columns = make_columns(count)
-    for index in range(min(count, data[1])):
-        column = array.array("f", raw[index * size : (index + 1) * size])
-        columns[index] = _to_little_endian(column)
-    return columns
+    points = _to_little_endian(array.array("f", raw))
+    there = min(count, data[1])
+    columns = [points[index * POINTS : (index + 1) * POINTS] for index in range(there)]
+    return columns + make_columns(count - there)
 
 
 def _to_little_endian(column: array.array[float]) -> array.array[float]:

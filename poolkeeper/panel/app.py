@@ -14,21 +14,35 @@ from starlette.routing import Route
 
 from poolkeeper.panel import live_numbers
 from poolkeeper.panel.assets import Assets
+from poolkeeper.panel.charts import Drawings
 from poolkeeper.panel.live import Latest, Live, Numbers
 from poolkeeper.panel.pages import (
     cluster,
+    configuration,
+    connect,
     create_cluster,
+    danger,
     databases,
+    dbs,
     events,
     fallback,
+    pool,
+    pool_forms,
+    pools,
+    resize,
+    settings,
     sign_in,
     theme,
     tokens,
+    trusted_sources,
+    user,
+    users,
 )
 from poolkeeper.panel.patience import Patience
 from poolkeeper.panel.rendering import Renderer
 from poolkeeper.panel.requests import PanelRequests
 from poolkeeper.panel.security import SecurityHeaders
+from poolkeeper.panel.sparklines import Sparklines
 from poolkeeper.panel.streams import answer_ping, stream_live
 from poolkeeper.usecases.context import Context
 
@@ -39,6 +53,18 @@ _PAGES = (
     databases.pages,
     create_cluster.pages,
     cluster.pages,
+    pools.pages,
+    pool_forms.pages,
+    connect.pages,
+    pool.pages,
+    settings.pages,
+    resize.pages,
+    configuration.pages,
+    danger.pages,
+    users.pages,
+    user.pages,
+    dbs.pages,
+    trusted_sources.pages,
     tokens.pages,
     events.pages,
     fallback.pages,
@@ -78,6 +104,8 @@ def build_panel(context: Context, *, latest: Latest | None = None) -> Starlette:
     app.state.renderer = Renderer(assets)
     app.state.live = live
     app.state.patience = Patience()
+    app.state.sparklines = Sparklines()
+    app.state.drawings = Drawings()
     return app
 
 

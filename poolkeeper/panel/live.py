@@ -2,12 +2,13 @@
 
 ::
 
-    event: live       {"pool.web.clients_active": 3, …}   each second, if it differs
+    event: live       {"pool.web.clients_active": 3, …}   each second, those that differ
     event: changed    {"clusters": ["…"]}                 something was changed, by anybody
     event: ended      {}                                  no longer signed in
 
-One broadcaster looks, once for all who watch: numbers are worded once for each cluster and
-second. It sleeps while nobody watches.
+One broadcaster looks, once for all who watch: numbers are worded once for each second and
+topic, which is a cluster and those of its pools that a page shows. Who comes is told all of
+them, and after that what is another number than before. It sleeps while nobody watches.
 """
 
 from __future__ import annotations
@@ -32,8 +33,11 @@ from poolkeeper.usecases.watching import Marks, read_marks
 Numbers = Mapping[str, float | int | None]
 Latest = Callable[[UUID], Numbers]
 Summarise = Callable[[], Mapping[UUID, Numbers]]
+# A cluster, or None for the list of all; the pools whose numbers are wanted, or None for all.
+Topic = tuple[UUID | None, frozenset[str] | None]
 
 _TICK = 0.25
+# As soon as there is a new sample; where none comes, what the reconciler saw is told.
 _NUMBERS_EVERY = 1.0
 _LOOK_EVERY = 1.0
 _CHECK_SESSIONS_EVERY = 5.0
@@ -49,18 +53,27 @@ _log = structlog.get_logger("poolkeeper.panel")
 
 @dataclass(eq=False)
 class Watcher:
-    """One open page. ``cluster`` None: the list of all."""
+    """One open page. ``cluster`` None: the list of all. ``pools``: those whose numbers it
+    wants, None for all. ``needs_all``: what it was told last is not what there was before."""
 
     cluster: UUID | None
     session: str
+    pools: frozenset[str] | None = None
+    needs_all: bool = True
     pending: list[bytes] = field(default_factory=list)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     ended: bool = False
 
+    @property
+    def topic(self) -> Topic:
+        return self.cluster, self.pools
+
     def send(self, frame: bytes) -> None:
-        # A browser that is this far behind gets what is new once it reads again.
+        # A browser that is this far behind gets all that is new once it reads again.
         if len(self.pending) < _MOST_PENDING:
             self.pending.append(frame)
+        else:
+            self.needs_all = True
         self.woken.set()
 
     def end(self, frame: bytes = b"") -> None:
@@ -84,7 +97,8 @@ class Live:
         self._thread = CapacityLimiter(1)
         self._marks: Marks | None = None
         self._seen = -1
-        self._last: dict[UUID | None, bytes] = {}
+        self._told: dict[Topic, Numbers] = {}
+        self._newest = 0
         self._due = dict.fromkeys(("numbers", "look", "sessions", "beat"), 0.0)
         self.is_stopping: Callable[[], bool] = lambda: False
 
@@ -103,7 +117,6 @@ class Live:
             self._marks, self._seen = None, -1
         self._watchers.add(watcher)
         self._somebody.set()
-        self._last.pop(watcher.cluster, None)
         try:
             yield b"retry: 1000\n\n"
             while not (watcher.ended and not watcher.pending):
@@ -139,7 +152,7 @@ class Live:
         if count != self._seen or self._is_due("look", _LOOK_EVERY):
             self._seen = count
             await self._tell_changes()
-        if self._is_due("numbers", _NUMBERS_EVERY):
+        if self._is_time_for_numbers():
             self._tell_numbers()
         if self._is_due("sessions", _CHECK_SESSIONS_EVERY):
             await self._end_sessions()
@@ -157,24 +170,47 @@ class Live:
 
     def _tell_numbers(self) -> None:
         beat = self._is_due("beat", _BEAT_EVERY)
-        frames = {
-            cluster: self._word(cluster) for cluster in {each.cluster for each in self._watchers}
-        }
+        numbers = self._read_topics({watcher.topic for watcher in self._watchers})
+        news = {topic: _compare(self._told.get(topic, {}), numbers[topic]) for topic in numbers}
+        frames = {topic: _frame("live", found) for topic, found in news.items()}
+        whole: dict[Topic, bytes] = {}
         for watcher in self._watchers:
-            frame = frames[watcher.cluster]
-            if beat or frame != self._last.get(watcher.cluster):
-                watcher.send(frame)
-        self._last = frames
+            topic = watcher.topic
+            if watcher.needs_all and not watcher.pending:
+                if topic not in whole:
+                    whole[topic] = _frame("live", numbers[topic])
+                watcher.needs_all = False
+                watcher.send(whole[topic])
+            elif beat or news[topic]:
+                watcher.send(frames[topic])
+        self._told = numbers
 
-    def _word(self, cluster: UUID | None) -> bytes:
+    def _read_topics(self, topics: set[Topic]) -> dict[Topic, Numbers]:
+        """The numbers of each topic; each cluster is looked at once."""
+        clusters = {cluster for cluster, _ in topics}
+        found = {cluster: self._read(cluster) for cluster in clusters}
+        return {
+            (cluster, pools): found[cluster] if pools is None else _pick(found[cluster], pools)
+            for cluster, pools in topics
+        }
+
+    def _read(self, cluster: UUID | None) -> Numbers:
         if cluster is not None:
-            return _frame("live", self._latest(cluster))
-        numbers = {
+            return self._latest(cluster)
+        return {
             f"cluster.{each}.{name}": value
             for each, found in self._summarise().items()
             for name, value in found.items()
         }
-        return _frame("live", numbers)
+
+    def _is_time_for_numbers(self) -> bool:
+        newest = self._context.samples.wait_beyond(0, 0)
+        if newest == self._newest:
+            return self._is_due("numbers", _NUMBERS_EVERY)
+        self._newest = newest
+        # Only if no sample comes for longer than one should take.
+        self._due["numbers"] = time.monotonic() + 2 * _NUMBERS_EVERY
+        return True
 
     async def _end_sessions(self) -> None:
         values = {watcher.session for watcher in self._watchers}
@@ -206,3 +242,18 @@ class Live:
 
 def _frame(event: str, data: object) -> bytes:
     return f"event: {event}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()
+
+
+def _compare(before: Numbers, now: Numbers) -> dict[str, float | int | None]:
+    """What is another number than before; null for what is not there any more."""
+    news = {name: value for name, value in now.items() if before.get(name, ...) != value}
+    return news | dict.fromkeys(before.keys() - now.keys())
+
+
+def _pick(numbers: Numbers, pools: frozenset[str]) -> Numbers:
+    """Without the numbers of other pools."""
+    return {
+        name: value
+        for name, value in numbers.items()
+        if not name.startswith("pool.") or name.split(".", 2)[1] in pools
+    }

@@ -12,6 +12,7 @@ import poolkeeper
 from poolkeeper.domain import tokens
 from poolkeeper.panel import wording
 from poolkeeper.panel.assets import Assets
+from poolkeeper.panel.event_sentences import tell
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -30,11 +31,13 @@ class Renderer:
         )
         environment.filters |= {
             "number": wording.word_number,
+            "value": wording.word_value,
             "size": wording.word_size,
             "duration": wording.word_duration,
             "moment": wording.show_moment,
             "happening": wording.word_happening,
             "clock": wording.show_clock,
+            "tell": tell,
         }
         environment.globals |= {
             "static": assets.url,

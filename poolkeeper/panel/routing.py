@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from poolkeeper.domain.errors import InvalidRequest, PoolkeeperError, Unauthenticated
 from poolkeeper.domain.sessions import Session
-from poolkeeper.panel import cookies, security
+from poolkeeper.panel import cookies, security, visits
 from poolkeeper.panel.problems import FormTooLarge, NotOurForm, show_fault, show_problem
 from poolkeeper.panel.visits import Visit
 from poolkeeper.usecases.context import Context
@@ -32,9 +32,6 @@ Page = Callable[[Visit], Response]
 
 MAX_FORM_BYTES = 64 * 1024
 _MOST_FIELDS = 500
-
-# What the live script asks for by itself: that somebody looks is no use of the session.
-BACKGROUND_HEADER = "poolkeeper-background"
 
 _log = structlog.get_logger("poolkeeper.panel")
 
@@ -147,7 +144,7 @@ def _find_session(context: Context, request: Request, secret: str) -> Session | 
     if not secret:
         return None
     try:
-        touch = BACKGROUND_HEADER not in request.headers
+        touch = visits.BACKGROUND_HEADER not in request.headers
         return find_session(context, secret, touch=touch)
     except Unauthenticated:
         return None

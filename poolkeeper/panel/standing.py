@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from poolkeeper.domain.standing import ClusterDetail, ClusterSummary
 from poolkeeper.domain.status import ClusterState, Phase, count_budget
-from poolkeeper.usecases.views import ClusterDetail
 
 # In the order in which a creation comes by them: what the reconciler calls each, and what it is.
 CREATION_STEPS = (
@@ -47,7 +47,8 @@ class Share:
 
 @dataclass(frozen=True)
 class Standing:
-    """``shares``: the largest first. ``tone``: ``good``, ``busy``, ``warn``, ``bad`` or ``idle``. ``used``: open now."""
+    """``tone``: ``good``, ``busy``, ``warn``, ``bad`` or ``idle``. ``used``: backends open now.
+    ``shares``: the largest first."""
 
     word: str
     tone: str
@@ -87,6 +88,25 @@ def judge_standing(detail: ClusterDetail) -> Standing:
         held=sum(share.held for share in shares),
         used=sum(load.backends_active + load.backends_idle for load in detail.loads.values()),
         shares=shares,
+    )
+
+
+def judge_summary(summary: ClusterSummary) -> Standing:
+    """The same of a cluster in a list, which has no room for reasons and shares."""
+    state = summary.state
+    word, tone = word_phase(state.phase if state else Phase.CREATING)
+    is_creating = state is None or not state.was_online
+    loads = summary.loads.values()
+    return Standing(
+        word=word,
+        tone=tone,
+        reasons=(),
+        is_creating=is_creating,
+        steps=_list_steps(state) if is_creating else (),
+        budget=count_budget(summary.cluster, state),
+        held=summary.held,
+        used=sum(load.backends_active + load.backends_idle for load in loads),
+        shares=(),
     )
 
 

@@ -14,9 +14,15 @@ from poolkeeper.panel import cookies
 from poolkeeper.panel.live import Live, Watcher
 from poolkeeper.usecases.sessions import find_session
 
+# More is for a page that shows all.
+_MOST_POOLS = 50
+
 
 async def stream_live(request: Request) -> Response:
-    """``/live?cluster=…``, or without a cluster what the list of all needs."""
+    """``/live?cluster=…``, or without a cluster what the list of all needs.
+
+    ``&pool=…``, once for each: of the pools only these; ``&pool=`` none.
+    """
     refusal = await run_in_threadpool(_check, request)
     live: Live = request.app.state.live
     if refusal is not None:
@@ -28,7 +34,10 @@ async def stream_live(request: Request) -> Response:
         cluster = UUID(text) if text else None
     except ValueError:
         return Response(status_code=404)
-    watcher = Watcher(cluster, request.cookies[cookies.SESSION])
+    pools = request.query_params.getlist("pool")[:_MOST_POOLS]
+    watcher = Watcher(
+        cluster, request.cookies[cookies.SESSION], frozenset(pools) if pools else None
+    )
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(live.watch(watcher), headers=headers, media_type="text/event-stream")
 

@@ -15,11 +15,16 @@ from poolkeeper.domain.errors import NotFound, Unauthenticated
 from poolkeeper.domain.sessions import Session
 from poolkeeper.domain.tokens import Token
 from poolkeeper.panel import cookies, security
+from poolkeeper.panel.charts import Drawings
 from poolkeeper.panel.forms import Form
 from poolkeeper.panel.rendering import Renderer
+from poolkeeper.panel.sparklines import Sparklines
 from poolkeeper.usecases.context import Context
 
 _SECRETS = {"cache-control": "no-store"}
+
+# What the live script asks for by itself: that somebody looks is no use of the session.
+BACKGROUND_HEADER = "poolkeeper-background"
 
 
 @dataclass
@@ -64,6 +69,21 @@ class Visit:
     def is_htmx(self) -> bool:
         """Whether htmx asks, which shows a part of the answer in the page that is there."""
         return "hx-request" in self.request.headers
+
+    @property
+    def is_background(self) -> bool:
+        """Whether a script of ours asks by itself for a part of the page that changed."""
+        return BACKGROUND_HEADER in self.request.headers
+
+    @property
+    def drawings(self) -> Drawings:
+        found: Drawings = self.request.app.state.drawings
+        return found
+
+    @property
+    def sparklines(self) -> Sparklines:
+        found: Sparklines = self.request.app.state.sparklines
+        return found
 
     @property
     def theme(self) -> str:

@@ -34,6 +34,29 @@ def word_number(value: float | None, digits: int = 0) -> str:
     return f"{value:,.{digits}f}"
 
 
+def word_value(value: float | None, kind: str) -> str:
+    """A number of a chart or a statistic. ``kind``: ``count``, ``rate`` (per second),
+    ``percent``, ``ratio`` (0 to 1, shown in percent), ``size`` (bytes), ``duration`` (seconds);
+    the same as ``wordValue`` in live.js."""
+    if value is None:
+        return NOTHING
+    if kind == "size":
+        return word_size(value)
+    if kind == "duration":
+        return word_duration(value)
+    if kind == "ratio":
+        # Never rounded up to all.
+        return f"{int(value * 1000) / 10:.1f} %".replace(".0 %", " %")
+    unit = {"rate": " /s", "percent": " %"}.get(kind, "")
+    return _word_short(value) + unit
+
+
+def _word_short(value: float) -> str:
+    if value == int(value) or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}".rstrip("0").rstrip(".")
+
+
 def word_size(count: float | None) -> str:
     """Bytes: ``1.5 GiB``."""
     if count is None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from uuid import UUID
 
-from poolkeeper.domain.status import PoolLoad, ServerProcess
+from poolkeeper.domain.status import PoolClients, PoolLoad, ServerProcess
 
 
 class Observations:
@@ -19,6 +19,7 @@ class Observations:
         self._processes: dict[UUID, tuple[ServerProcess, ...]] = {}
         self._loads: dict[UUID, Mapping[str, PoolLoad]] = {}
         self._loads_at: dict[UUID, float] = {}
+        self._clients: dict[UUID, Mapping[str, PoolClients]] = {}
 
     def put_processes(self, cluster_id: UUID, processes: tuple[ServerProcess, ...]) -> None:
         """Replace what is known of a cluster's processes."""
@@ -42,6 +43,18 @@ class Observations:
         with self._lock:
             return self._loads.get(cluster_id, MappingProxyType({}))
 
+    def put_clients(self, cluster_id: UUID, clients: Mapping[str, PoolClients]) -> None:
+        """Replace what is known of who a cluster's clients are, by the name of their pool."""
+        copy = MappingProxyType(dict(clients))
+        with self._lock:
+            self._clients[cluster_id] = copy
+
+    def clients(self, cluster_id: UUID) -> Mapping[str, PoolClients]:
+        """Who a cluster's clients were when that was last asked, which is seldom; a pool that
+        is not there had none, or was not asked about yet."""
+        with self._lock:
+            return self._clients.get(cluster_id, MappingProxyType({}))
+
     def list_clusters(self) -> list[UUID]:
         """The clusters whose load was seen."""
         with self._lock:
@@ -59,3 +72,4 @@ class Observations:
             self._processes.pop(cluster_id, None)
             self._loads.pop(cluster_id, None)
             self._loads_at.pop(cluster_id, None)
+            self._clients.pop(cluster_id, None)

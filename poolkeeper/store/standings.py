@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, case, func, select
 
 from poolkeeper.domain.pools import Pool
 from poolkeeper.domain.status import PoolState
@@ -48,3 +48,32 @@ def read_standings(
             if row.pool_id is not None:
                 standings.states[row.pool_id] = to_pool_state(row)
     return found
+
+
+@dataclass(frozen=True)
+class PoolCount:
+    """Of one cluster: how many live pools, and what all together hold."""
+
+    pools: int = 0
+    held: int = 0
+
+
+def count_pools(tx: Transaction, kept_since: datetime) -> Mapping[UUID, PoolCount]:
+    """What ``read_standings`` comes to for each cluster that has pools, by the same rules; the
+    database adds up, which for many clusters is much less work."""
+    seen = func.coalesce(pool_states.c.held, 0)
+    is_past = and_(pools.c.deleted_at <= kept_since, pool_states.c.held == 0)
+    held = case((is_past, 0), (seen > pools.c.size, seen), else_=pools.c.size)
+    query = (
+        select(
+            pools.c.cluster_id,
+            func.sum(case((pools.c.deleted_at.is_(None), 1), else_=0)).label("live"),
+            func.sum(held).label("held"),
+        )
+        .outerjoin(pool_states, pool_states.c.pool_id == pools.c.id)
+        .group_by(pools.c.cluster_id)
+    )
+    return {
+        row.cluster_id: PoolCount(int(row.live), int(row.held))
+        for row in tx.connection.execute(query)
+    }

@@ -29,7 +29,7 @@ def update_autoscale(context: Context, actor: str, cluster_id: UUID, autoscale: 
         if autoscale == cluster.autoscale:
             return
         clusters.update_cluster(tx, replace(cluster, autoscale=autoscale))
-        detail = asdict(autoscale)
+        detail = {**asdict(autoscale), "before": asdict(cluster.autoscale)}
         events.add_event(
             tx, Event(EventKind.AUTOSCALE_UPDATE, actor, cluster.name, cluster_id, detail)
         )
@@ -51,18 +51,22 @@ def update_service_names(
     await_online(context, cluster_id)
     with context.store.write() as tx:
         cluster = require_cluster(tx, cluster_id)
-        before, generation = cluster.service_cnames, cluster.generation
+        before, generation, event_id = cluster.service_cnames, cluster.generation, None
         if names != before:
             generation += 1
             clusters.update_cluster(
                 tx, replace(cluster, service_cnames=names, generation=generation)
             )
-            detail = {"service_cnames": list(names)}
-            events.add_event(
+            detail = {
+                "service_cnames": list(names),
+                "before": {"service_cnames": list(before)},
+            }
+            event_id = events.add_event(
                 tx, Event(EventKind.DO_SETTINGS_UPDATE, actor, cluster.name, cluster_id, detail)
             )
     withdraw = partial(_withdraw, cluster_id, before, names) if names != before else None
-    await_in_force(context, actor, Intent(cluster_id, _SUBJECT, generation), withdraw)
+    intent = Intent(cluster_id, _SUBJECT, generation, event_id)
+    await_in_force(context, actor, intent, withdraw)
 
 
 def _withdraw(

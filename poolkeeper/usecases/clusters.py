@@ -13,8 +13,8 @@ from poolkeeper.domain.clusters import (
     Ports,
 )
 from poolkeeper.domain.errors import NameTaken, Unavailable
-from poolkeeper.domain.events import Event, EventKind, RecordedEvent
-from poolkeeper.domain.standing import ClusterDetail
+from poolkeeper.domain.events import EVERYTHING, Event, EventKind, EventSearch, RecordedEvent
+from poolkeeper.domain.standing import ClusterDetail, ClusterSummary
 from poolkeeper.domain.users import Role, ShownUser
 from poolkeeper.store import clusters, databases, events, firewall, users
 from poolkeeper.store.database import Transaction
@@ -28,6 +28,7 @@ from poolkeeper.usecases.tags import adopt_tags, preview_tags
 from poolkeeper.usecases.views import (
     ClusterView,
     read_details,
+    read_summaries,
     read_view,
     read_views,
 )
@@ -74,6 +75,12 @@ def list_details(context: Context) -> list[ClusterDetail]:
     """All clusters with their standing, oldest first."""
     with context.store.read() as tx:
         return read_details(context, tx, clusters.list_clusters(tx))
+
+
+def list_summaries(context: Context) -> list[ClusterSummary]:
+    """All clusters with what a list says of them, oldest first."""
+    with context.store.read() as tx:
+        return read_summaries(context, tx, clusters.list_clusters(tx))
 
 
 def get_detail(context: Context, cluster_id: UUID) -> ClusterDetail:
@@ -133,7 +140,11 @@ def create_cluster(
                 return read_view(tx, cluster)
             cluster = _insert(context, tx, cluster_id, request)
             note_creation(context, tx, attempt, _intent(cluster))
-            detail = {"size": cluster.size.slug, "version": cluster.version}
+            detail = {
+                "size": cluster.size.slug,
+                "version": cluster.version,
+                "region": cluster.region,
+            }
             events.add_event(
                 tx, Event(EventKind.CLUSTER_CREATE, actor, cluster.name, cluster.id, detail)
             )
@@ -157,11 +168,18 @@ def delete_cluster(context: Context, actor: str, cluster_id: UUID) -> None:
 
 
 def list_events(
-    context: Context, *, cluster_id: UUID | None = None, limit: int = 100
+    context: Context,
+    *,
+    cluster_id: UUID | None = None,
+    subject: str | None = None,
+    search: EventSearch = EVERYTHING,
+    limit: int = 100,
 ) -> list[RecordedEvent]:
     """What happened, newest first."""
     with context.store.read() as tx:
-        return events.list_events(tx, cluster_id=cluster_id, limit=limit)
+        return events.list_events(
+            tx, cluster_id=cluster_id, subject=subject, search=search, limit=limit
+        )
 
 
 def _insert(

@@ -49,16 +49,17 @@ def patch_config(context: Context, actor: str, cluster_id: UUID, patch: Config) 
         cluster = require_cluster(tx, cluster_id)
         config = parse_config_patch(patch, cluster, machine, zones)
         changes = compare_configs(cluster.config, config)
-        generation = cluster.generation
+        generation, event_id = cluster.generation, None
         if changes:
             generation = clusters.bump_generation(tx, cluster_id)
             clusters.update_cluster(tx, replace(cluster, config=config, generation=generation))
             detail = {name: _word_change(*change) for name, change in changes.items()}
-            events.add_event(
+            event_id = events.add_event(
                 tx, Event(EventKind.CONFIG_UPDATE, actor, cluster.name, cluster_id, detail)
             )
     withdraw = partial(_withdraw, cluster_id, changes) if changes else None
-    await_in_force(context, actor, Intent(cluster_id, _SUBJECT, generation), withdraw)
+    intent = Intent(cluster_id, _SUBJECT, generation, event_id)
+    await_in_force(context, actor, intent, withdraw)
 
 
 def _withdraw(cluster_id: UUID, changes: Changes, tx: Transaction) -> None:

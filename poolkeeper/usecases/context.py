@@ -12,6 +12,7 @@ from poolkeeper.domain.sessions import SessionLimits
 from poolkeeper.store.changes import Changes
 from poolkeeper.store.database import Store
 from poolkeeper.store.observations import Observations
+from poolkeeper.usecases.applied_times import AppliedTimes
 from poolkeeper.usecases.attempts import Attempts
 
 
@@ -22,7 +23,9 @@ class Context:
     ``grace``: how long a deleted pool's share of the budget is kept for its name.
     ``majors()``: installed PostgreSQL majors, best first. ``port_is_free(port)``: whether
     a cluster could listen there. ``random_bytes(n)``: chance, from the operating system.
-    ``machine()``: the memory and processors that servers may use.
+    ``machine()``: the memory and processors that servers may use. ``keep_data``: how long the
+    data directory of a deleted cluster is kept. ``restart_wait``: how long a planned restart
+    waits for those whom it would cut. Both are the reconciler's, and here to be told of.
     """
 
     store: Store
@@ -40,4 +43,7 @@ class Context:
     random_bytes: Callable[[int], bytes]
     machine: Callable[[], Machine]
     session_limits: SessionLimits = field(default_factory=SessionLimits)
+    keep_data: timedelta = timedelta(days=7)
+    restart_wait: timedelta = timedelta(seconds=30)
+    applied_times: AppliedTimes = field(default_factory=AppliedTimes)
     attempts: Attempts = field(default_factory=Attempts)

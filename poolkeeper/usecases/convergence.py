@@ -20,11 +20,15 @@ _LONGEST_SLEEP = 0.25
 
 @dataclass(frozen=True)
 class Intent:
-    """A change that was committed: of what (``pool:web``), and as which generation."""
+    """A change that was committed: of what (``pool:web``), and as which generation.
+
+    ``event_id``: its entry in the audit trail; None if this call made none.
+    """
 
     cluster_id: UUID
     subject: str
     generation: int
+    event_id: int | None = None
 
 
 def require_cluster(tx: Transaction, cluster_id: UUID) -> Cluster:
@@ -64,9 +68,10 @@ def await_in_force(
     in a transaction of its own and Refused or Unavailable is raised: nothing is applied.
     With ``withdraw`` None the change stands whatever happens, and is only waited for.
     """
+    committed = time.monotonic()
     seen = context.changes.version(intent.cluster_id)
     context.changes.announce(intent.cluster_id)
-    deadline = time.monotonic() + context.wait_seconds
+    deadline = committed + context.wait_seconds
     while True:
         left = deadline - time.monotonic()
         seen = context.changes.wait_beyond(intent.cluster_id, seen, min(left, _LONGEST_SLEEP))
@@ -74,6 +79,9 @@ def await_in_force(
             outcome = _read_outcome(tx, intent)
         if outcome.settled or left <= 0:
             break
+    if outcome.in_force and intent.event_id is not None:
+        seconds = time.monotonic() - committed
+        context.applied_times.note(context.store, intent.event_id, seconds)
     if outcome.in_force or withdraw is None:
         return
     _take_back(context, actor, intent, withdraw)

@@ -43,20 +43,20 @@ def create_database(
     parse_database_name(name)
     await_online(context, cluster_id)
 
-    def commit() -> Database:
+    def commit() -> tuple[Database, int | None]:
         with context.store.write() as tx:
             require_cluster(tx, cluster_id)
             for found in databases.list_databases(tx, cluster_id):
                 if found.name == name:
                     demand_repetition(context, tx, attempt, _intent(cluster_id, found))
-                    return found
+                    return found, None
             created = Database(name, clusters.bump_generation(tx, cluster_id))
             databases.put_database(tx, cluster_id, name, created.generation)
             note_creation(context, tx, attempt, _intent(cluster_id, created))
-            events.add_event(tx, Event(EventKind.DATABASE_CREATE, actor, name, cluster_id))
-            return created
+            event = Event(EventKind.DATABASE_CREATE, actor, name, cluster_id)
+            return created, events.add_event(tx, event)
 
-    database = commit_or_await(context, commit)
+    database, event_id = commit_or_await(context, commit)
 
     def withdraw(tx: Transaction) -> None:
         # Forgotten, not dropped: if it was there before, it holds somebody's data.
@@ -64,7 +64,7 @@ def create_database(
             databases.forget_database(tx, cluster_id, name)
             clusters.bump_generation(tx, cluster_id)
 
-    await_in_force(context, actor, _intent(cluster_id, database), withdraw)
+    await_in_force(context, actor, _intent(cluster_id, database, event_id), withdraw)
     return database
 
 
@@ -78,15 +78,16 @@ def delete_database(context: Context, actor: str, cluster_id: UUID, name: str) -
         check_database_unused(name, DEFAULT_DATABASE, pools.list_pools(tx, cluster_id))
         generation = clusters.bump_generation(tx, cluster_id)
         databases.mark_database_deleted(tx, cluster_id, name, generation)
-        events.add_event(tx, Event(EventKind.DATABASE_DELETE, actor, name, cluster_id))
+        event_id = events.add_event(tx, Event(EventKind.DATABASE_DELETE, actor, name, cluster_id))
 
     def withdraw(tx: Transaction) -> None:
         gone = Database(name, generation, deleted=True)
         if gone in databases.list_all_databases(tx, cluster_id):
             databases.put_database(tx, cluster_id, name, clusters.bump_generation(tx, cluster_id))
 
-    await_in_force(context, actor, Intent(cluster_id, f"database:{name}", generation), withdraw)
+    intent = Intent(cluster_id, f"database:{name}", generation, event_id)
+    await_in_force(context, actor, intent, withdraw)
 
 
-def _intent(cluster_id: UUID, database: Database) -> Intent:
-    return Intent(cluster_id, f"database:{database.name}", database.generation)
+def _intent(cluster_id: UUID, database: Database, event_id: int | None = None) -> Intent:
+    return Intent(cluster_id, f"database:{database.name}", database.generation, event_id)

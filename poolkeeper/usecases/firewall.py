@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from poolkeeper.usecases.convergence import Intent, await_in_force, await_online
 _SUBJECT = "firewall"
 
 Rules = Sequence[FirewallRule]
+Change = Callable[[Rules], Sequence[GivenRule]]
 
 
 def list_rules(context: Context, cluster_id: UUID) -> list[FirewallRule]:
@@ -28,26 +29,34 @@ def list_rules(context: Context, cluster_id: UUID) -> list[FirewallRule]:
 def replace_rules(
     context: Context, actor: str, cluster_id: UUID, given: Sequence[GivenRule]
 ) -> None:
-    """Have exactly these rules, and return once they are in force for pools and PostgreSQL.
+    """Have exactly these rules; else as `change_rules`."""
+    change_rules(context, actor, cluster_id, lambda known: given)
+
+
+def change_rules(context: Context, actor: str, cluster_id: UUID, change: Change) -> None:
+    """Have the rules that ``change`` makes of those there are, whoever else changes them too,
+    and return once they are in force for pools and PostgreSQL.
 
     Who may still connect stays connected; who may not any more is cut by then. Without any
-    rule everybody may connect. Raises NotFound, NotReady, Unavailable; nothing is applied then.
+    rule everybody may connect. Raises NotFound, NotReady, Unavailable, and what ``change``
+    raises; nothing is applied then.
     """
     await_online(context, cluster_id)
     with context.store.write() as tx:
         generation = require_cluster(tx, cluster_id).generation
         before = firewall.list_rules(tx, cluster_id)
-        after = prepare_rules(context, tx, given, before)
-        changed = list(after) != before
+        after = prepare_rules(context, tx, change(before), before)
+        changed, event_id = list(after) != before, None
         if changed:
             generation = clusters.bump_generation(tx, cluster_id)
             firewall.replace_rules(tx, cluster_id, after)
             detail = _describe(before, after)
-            events.add_event(
+            event_id = events.add_event(
                 tx, Event(EventKind.FIREWALL_UPDATE, actor, _SUBJECT, cluster_id, detail)
             )
     withdraw = partial(_withdraw, cluster_id, before, after) if changed else None
-    await_in_force(context, actor, Intent(cluster_id, _SUBJECT, generation), withdraw)
+    intent = Intent(cluster_id, _SUBJECT, generation, event_id)
+    await_in_force(context, actor, intent, withdraw)
 
 
 def prepare_rules(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from uuid import UUID
 
 from poolkeeper.domain.clusters import MaintenanceWindow
@@ -20,7 +20,7 @@ def set_window(context: Context, actor: str, cluster_id: UUID, window: Maintenan
             return
         changed = replace(cluster, maintenance=window, generation=cluster.generation + 1)
         clusters.update_cluster(tx, changed)
-        detail = {"day": window.day, "hour": window.hour}
+        detail = {**asdict(window), "before": asdict(cluster.maintenance)}
         events.add_event(
             tx, Event(EventKind.MAINTENANCE_UPDATE, actor, cluster.name, cluster_id, detail)
         )

@@ -34,9 +34,13 @@ def ensure_credentials(context: Context) -> MetricsCredentials:
 def update_credentials(context: Context, actor: str, credentials: MetricsCredentials) -> None:
     """Let in who has these, and nobody else, from now on."""
     with context.store.write() as tx:
+        found = find_metrics_credentials(tx)
         put_metrics_credentials(tx, credentials)
+        detail: dict[str, object] = {"username": credentials.username}
+        if found is not None:
+            detail["before"] = {"username": found.username}
         kind = EventKind.METRICS_CREDENTIALS_UPDATE
-        events.add_event(tx, Event(kind, actor, credentials.username))
+        events.add_event(tx, Event(kind, actor, credentials.username, None, detail))
 
 
 def demand_credentials(context: Context, given: MetricsCredentials | None) -> None:

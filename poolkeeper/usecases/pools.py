@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
@@ -69,10 +70,11 @@ def create_pool(
     parse_pool_name(name)
     await_online(context, cluster_id)
     insert = partial(_insert, context, attempt, actor=actor, name=name, shape=shape)
-    pool = commit_or_await(context, lambda: commit_when_settled(context, cluster_id, insert))
-    await_in_force(
-        context, actor, _intent(cluster_id, pool), partial(_withdraw_creation, cluster_id, pool)
+    pool, event_id = commit_or_await(
+        context, lambda: commit_when_settled(context, cluster_id, insert)
     )
+    withdraw = partial(_withdraw_creation, cluster_id, pool)
+    await_in_force(context, actor, _intent(cluster_id, pool, event_id), withdraw)
     return pool
 
 
@@ -89,13 +91,13 @@ def update_pool(
         # Somebody else may have asked for the same an instant ago.
         await_in_force(context, actor, _intent(cluster_id, before), None)
         return
-    pool = commit_when_settled(
+    pool, event_id = commit_when_settled(
         context, cluster_id, partial(_change, context, actor=actor, name=name, shape=shape)
     )
     await_in_force(
         context,
         actor,
-        _intent(cluster_id, pool),
+        _intent(cluster_id, pool, event_id),
         partial(_withdraw_change, context, cluster_id, pool, before.shape),
     )
 
@@ -108,8 +110,10 @@ def delete_pool(context: Context, actor: str, cluster_id: UUID, name: str) -> No
         pool = _require_pool(tx, cluster_id, name)
         generation = clusters.bump_generation(tx, cluster_id)
         pools.mark_pool_deleted(tx, pool.id, generation)
-        events.add_event(tx, Event(EventKind.POOL_DELETE, actor, name, cluster_id))
-    await_in_force(context, actor, Intent(cluster_id, f"pool:{name}", generation), None)
+        detail = {"before": _describe(pool.shape)}
+        event_id = _record(tx, EventKind.POOL_DELETE, actor, cluster_id, pool, detail)
+    intent = Intent(cluster_id, f"pool:{name}", generation, event_id)
+    await_in_force(context, actor, intent, None)
 
 
 def plan_pool(context: Context, cluster_id: UUID, name: str, change: ShapeChange) -> PoolPlan:
@@ -138,11 +142,11 @@ def _insert(
     actor: str,
     name: str,
     shape: PoolShape,
-) -> Pool:
+) -> tuple[Pool, int | None]:
     found = pools.find_pool(tx, cluster.id, name)
     if found is not None:
         demand_repetition(context, tx, attempt, _intent(cluster.id, found))
-        return found
+        return found, None
     admit_shape(shape, _read_facts(context, tx, cluster, name))
     generation = clusters.bump_generation(tx, cluster.id)
     draining = pools.find_draining_pool(tx, cluster.id, name)
@@ -152,20 +156,20 @@ def _insert(
         pools.revive_pool(tx, draining.id, shape, generation)
         pool = _require_pool(tx, cluster.id, name)
     note_creation(context, tx, attempt, _intent(cluster.id, pool))
-    _record(tx, EventKind.POOL_CREATE, actor, cluster.id, pool)
-    return pool
+    detail = _describe(pool.shape)
+    return pool, _record(tx, EventKind.POOL_CREATE, actor, cluster.id, pool, detail)
 
 
 def _change(
     context: Context, tx: Transaction, cluster: Cluster, *, actor: str, name: str, shape: PoolShape
-) -> Pool:
+) -> tuple[Pool, int]:
     pool = _require_pool(tx, cluster.id, name)
     admit_shape(shape, _read_facts(context, tx, cluster, name))
     generation = clusters.bump_generation(tx, cluster.id)
     pools.change_pool(tx, pool.id, shape, generation)
     changed = replace(pool, shape=shape, generation=generation)
-    _record(tx, EventKind.POOL_UPDATE, actor, cluster.id, changed)
-    return changed
+    detail = {**_describe(shape), "before": _describe(pool.shape)}
+    return changed, _record(tx, EventKind.POOL_UPDATE, actor, cluster.id, pool, detail)
 
 
 def _withdraw_creation(cluster_id: UUID, pool: Pool, tx: Transaction) -> None:
@@ -203,11 +207,20 @@ def _require_pool(tx: Transaction, cluster_id: UUID, name: str) -> Pool:
     return pool
 
 
-def _intent(cluster_id: UUID, pool: Pool) -> Intent:
-    return Intent(cluster_id, f"pool:{pool.name}", pool.generation)
+def _intent(cluster_id: UUID, pool: Pool, event_id: int | None = None) -> Intent:
+    return Intent(cluster_id, f"pool:{pool.name}", pool.generation, event_id)
 
 
-def _record(tx: Transaction, kind: EventKind, actor: str, cluster_id: UUID, pool: Pool) -> None:
-    shape = pool.shape
-    detail = {"db": shape.db, "user": shape.user or "", "mode": shape.mode, "size": shape.size}
-    events.add_event(tx, Event(kind, actor, pool.name, cluster_id, detail))
+def _describe(shape: PoolShape) -> dict[str, object]:
+    return {"db": shape.db, "user": shape.user or "", "mode": shape.mode, "size": shape.size}
+
+
+def _record(
+    tx: Transaction,
+    kind: EventKind,
+    actor: str,
+    cluster_id: UUID,
+    pool: Pool,
+    detail: Mapping[str, object],
+) -> int:
+    return events.add_event(tx, Event(kind, actor, pool.name, cluster_id, detail))

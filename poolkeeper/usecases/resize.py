@@ -9,11 +9,12 @@ from uuid import UUID
 from poolkeeper.domain.clusters import Cluster, ResizeRequest, plan_storage
 from poolkeeper.domain.errors import SizeTooSmall
 from poolkeeper.domain.events import Event, EventKind
+from poolkeeper.domain.sizes import Size
 from poolkeeper.store import clusters, events, pools
 from poolkeeper.store.database import Transaction
 from poolkeeper.usecases.admission import commit_when_settled
 from poolkeeper.usecases.context import Context
-from poolkeeper.usecases.convergence import await_online
+from poolkeeper.usecases.convergence import await_online, require_cluster
 
 
 def resize_cluster(context: Context, actor: str, cluster_id: UUID, request: ResizeRequest) -> None:
@@ -27,14 +28,23 @@ def resize_cluster(context: Context, actor: str, cluster_id: UUID, request: Resi
     context.changes.announce(cluster_id)
 
 
+def check_resize(context: Context, cluster_id: UUID, request: ResizeRequest) -> int:
+    """The storage in MiB that the cluster would have after it. Nothing is changed.
+
+    Raises NotFound, InvalidField, SizeTooSmall.
+    """
+    with context.store.read() as tx:
+        cluster = require_cluster(tx, cluster_id)
+        _check_budget(tx, cluster, request.size)
+        return plan_storage(cluster, request)
+
+
 def _resize(tx: Transaction, cluster: Cluster, *, actor: str, request: ResizeRequest) -> None:
     size = request.size
     storage = plan_storage(cluster, request)
     if (size, storage) == (cluster.size, cluster.storage_size_mib):
         return
-    held = pools.read_held(tx, cluster.id, tx.now)
-    if size.budget < cluster.budget and sum(held.values()) > size.budget:
-        raise SizeTooSmall(size.slug, size.budget, held)
+    _check_budget(tx, cluster, size)
     generation = cluster.generation + 1
     resized = replace(
         cluster,
@@ -45,5 +55,16 @@ def _resize(tx: Transaction, cluster: Cluster, *, actor: str, request: ResizeReq
         restart_generation=generation,
     )
     clusters.update_cluster(tx, resized)
-    detail = {"from": cluster.size.slug, "to": size.slug, "storage_size_mib": storage}
+    detail = {
+        "from": cluster.size.slug,
+        "to": size.slug,
+        "storage_size_mib": storage,
+        "before": {"storage_size_mib": cluster.storage_size_mib},
+    }
     events.add_event(tx, Event(EventKind.CLUSTER_RESIZE, actor, cluster.name, cluster.id, detail))
+
+
+def _check_budget(tx: Transaction, cluster: Cluster, size: Size) -> None:
+    held = pools.read_held(tx, cluster.id, tx.now)
+    if size.budget < cluster.budget and sum(held.values()) > size.budget:
+        raise SizeTooSmall(size.slug, size.budget, held)

@@ -65,7 +65,9 @@ def create_token(
     with context.store.write() as tx:
         token = _token(context, name, granted, tx.now, expires_in_seconds)
         tokens.insert_token(tx, token, str(hash_value(value)))
-        detail = {"scopes": sorted(granted)}
+        detail: dict[str, object] = {"scopes": sorted(granted)}
+        if token.expires_at is not None:
+            detail["expires_at"] = token.expires_at.isoformat(timespec="seconds")
         events.add_event(tx, Event(EventKind.TOKEN_CREATE, actor, token.name, None, detail))
     return token, value
 
@@ -73,12 +75,15 @@ def create_token(
 def delete_token(context: Context, actor: str, token_id: str) -> None:
     """Revoke a token. Raises NotFound, InvalidRequest for the last one that administers."""
     with context.store.write() as tx:
-        left = [token for token in tokens.list_tokens(tx) if token.id != token_id]
-        if not any(token.allows(ADMIN) and token.expires_at is None for token in left):
+        known = {token.id: token for token in tokens.list_tokens(tx)}
+        gone = known.pop(token_id, None)
+        if not any(token.allows(ADMIN) and token.expires_at is None for token in known.values()):
             raise InvalidRequest("the last lasting admin token cannot be revoked; create another")
-        if not tokens.delete_token(tx, token_id):
+        if gone is None:
             raise NotFound("not found")
-        events.add_event(tx, Event(EventKind.TOKEN_DELETE, actor, token_id))
+        tokens.delete_token(tx, token_id)
+        detail = {"id": token_id, "before": {"scopes": sorted(gone.scopes)}}
+        events.add_event(tx, Event(EventKind.TOKEN_DELETE, actor, gone.name, None, detail))
 
 
 def _token(

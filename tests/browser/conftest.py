@@ -22,6 +22,10 @@ from tests.plane import Plane
 _EXPECTED = (
     "Failed to load resource: the server responded with a status of 4",
     "Failed to load resource: net::ERR_CONNECTION_REFUSED",
+    # htmx says the same of what it asked for: a page of a cluster that was deleted.
+    "Response Status Error Code 4",
+    # And of what it was asking for when the page was left.
+    *("htmx:afterRequest", "htmx:sendAbort", "htmx:sendError"),
 )
 
 Open = Callable[..., AbstractContextManager[Page]]

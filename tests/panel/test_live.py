@@ -91,7 +91,7 @@ async def test_numbers_move(panel: Panel) -> None:
         observations.put_loads(cluster_id, {"web": PoolLoad(7, 1, 3, 2, 0.51)})
         numbers = await page.hear("live")
         assert numbers["pool.web.clients_active"] == 7
-        assert numbers["pool.web.maxwait_seconds"] == 0.5
+        assert numbers["pool.web.maxwait_seconds"] == 0.51
         assert numbers["pools.backends"] == 5
         listed: dict[str, object] = {}
         while not listed:

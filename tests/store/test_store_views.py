@@ -17,7 +17,7 @@ from poolkeeper.domain.users import ShownUser, User
 from poolkeeper.store import databases, pools, status, users
 from poolkeeper.store.database import Store
 from poolkeeper.store.schema import users as users_table
-from poolkeeper.store.standings import read_standings
+from poolkeeper.store.standings import PoolCount, count_pools, read_standings
 
 AddCluster = Callable[..., Cluster]
 
@@ -91,3 +91,7 @@ def test_pools_of_many_clusters_stand_as_those_of_each(
             states = status.read_pool_states(tx, cluster_id)
             assert standings.states == {id: states[id] for id in states.keys() & live}
         assert found.keys() == {first, second}
+        assert count_pools(tx, tx.now) == {
+            id: PoolCount(len(standings.pools), standings.held.total())
+            for id, standings in found.items()
+        }

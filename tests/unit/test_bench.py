@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import panel
 from bench.figures import NAMES, describe_figure, load_figure
 from bench.report import (
     BEGIN,
@@ -74,3 +75,9 @@ def test_every_figure_says_what_it_is_and_is_bounded(name: str) -> None:
     heading = describe_figure(name)
     assert heading.title and heading.text.endswith(".")
     assert 0 < load_figure(name).LIMIT <= 1800
+
+
+def test_every_page_of_the_panel_is_measured() -> None:
+    addresses = panel.list_addresses()
+    assert len(addresses) == len(set(addresses)) >= 15
+    assert not [address for address in addresses if "{" in address]

@@ -8,15 +8,17 @@ from uuid import UUID
 
 import pytest
 
-from poolkeeper.domain.errors import InvalidField
+from poolkeeper.domain.errors import InvalidField, NotFound
 from poolkeeper.domain.firewall import (
     FirewallRule,
     GivenRule,
     RuleType,
+    add_rule,
     allowed_networks,
     describe_reach,
     is_allowed,
     parse_rules,
+    remove_rule,
     settle_rules,
 )
 
@@ -167,3 +169,39 @@ class TestNetworks:
         networks = allowed_networks(settle(parse("10.0.0.0/8", "2001:db8::/32")))
         assert networks is not None
         assert is_allowed(networks, address) is allowed
+
+
+class TestOneMoreAndOneLess:
+    KNOWN = (rule(A, "10.0.0.1"), rule(B, "web", RuleType.TAG))
+
+    def test_the_others_stay_what_they_are(self) -> None:
+        more = settle(add_rule(self.KNOWN, "ip_addr", "10.0.0.2", "office"), self.KNOWN)
+        assert more[:2] == self.KNOWN
+        assert (more[2].value, more[2].description) == ("10.0.0.2", "office")
+        assert settle(remove_rule(self.KNOWN, A), self.KNOWN) == self.KNOWN[1:]
+
+    @pytest.mark.parametrize(
+        ("field", "given"),
+        [
+            ("type", ("castle", "10.0.0.2", "")),
+            ("value", ("ip_addr", "10.0.0.300", "")),
+            ("value", ("tag", "web", "")),
+            ("description", ("ip_addr", "10.0.0.2", "\n")),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, field: str, given: tuple[str, str, str]) -> None:
+        with pytest.raises(InvalidField) as caught:
+            add_rule(self.KNOWN, *given)
+        assert caught.value.field == field
+
+    def test_the_same_text_of_another_type_is_another_rule(self) -> None:
+        assert len(add_rule(self.KNOWN, "k8s", "web", "")) == 3
+
+    def test_a_hundred_rules_are_the_most(self) -> None:
+        known = [rule(UUID(int=number), f"10.0.0.{number}") for number in range(100)]
+        with pytest.raises(InvalidField, match="which is the most"):
+            add_rule(known, "ip_addr", "10.0.1.1", "")
+
+    def test_what_is_not_there_cannot_go(self) -> None:
+        with pytest.raises(NotFound):
+            remove_rule(self.KNOWN, C)

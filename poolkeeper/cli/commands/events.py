@@ -16,7 +16,19 @@ app = make_command()
 
 
 def _describe(event: Item) -> str:
-    return " ".join(f"{name}={format_cell(value)}" for name, value in event["detail"].items())
+    """``size=5→8``, where the entry says what was before; else all that it says. Nothing
+    follows what is no more."""
+    detail = dict(event["detail"])
+    before = detail.pop("before", {})
+    words = [
+        f"{name}={format_cell(before[name])}→{format_cell(value)}"
+        if name in before
+        else f"{name}={format_cell(value)}"
+        for name, value in detail.items()
+        if before.get(name, ...) != value
+    ]
+    words += [f"{name}={format_cell(before[name])}→" for name in before if name not in detail]
+    return " ".join(words)
 
 
 EVENTS = Table(
@@ -28,6 +40,7 @@ EVENTS = Table(
         Column("Cluster", "Cluster", "cluster_name"),
         Column("Subject", "Subject", "subject"),
         Column("Detail", "Detail", _describe),
+        Column("AppliedMs", "Applied (ms)", "applied_ms"),
         Column("ClusterID", "Cluster ID", "cluster_id"),
     ),
     ("At", "Actor", "Kind", "Cluster", "Subject", "Detail"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import select
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import psycopg
@@ -53,6 +53,17 @@ class PoolTotals:
     sent_bytes: int
     xact_seconds: float
     query_seconds: float
+    wait_seconds: float
+
+
+@dataclass(frozen=True)
+class ServedClient:
+    """A client, as far as it matters who it is. ``state``: ``active``, ``waiting`` or ``idle``,
+    and what other words a version may have."""
+
+    pool: str
+    application: str
+    state: str
     wait_seconds: float
 
 
@@ -196,6 +207,23 @@ class Console:
         rows = self._query("SHOW CLIENTS")
         return {_count(row, "id"): _read(row, "addr") for row in rows if row["addr"] != "unix"}
 
+    def list_clients(self) -> list[ServedClient]:
+        """``SHOW CLIENTS``, without the console's own. Raises ConsoleUnreachable.
+
+        PgBouncer answers at a stretch, and serves nobody meanwhile: 2 ms for 1,000 clients.
+        """
+        names = ("database", "application_name", "state", "wait", "wait_us")
+        return [
+            ServedClient(
+                pool=_read(row, "database"),
+                application=_read(row, "application_name"),
+                state=_read(row, "state"),
+                wait_seconds=_count(row, "wait") + _count(row, "wait_us") / 1_000_000,
+            )
+            for row in self._query("SHOW CLIENTS", names)
+            if row["database"] != CONSOLE_DATABASE
+        ]
+
     def kill_client(self, id: int) -> None:
         """Cut a client; fine if it has gone by itself. Raises ConsoleUnreachable."""
         try:
@@ -210,9 +238,10 @@ class Console:
         except _Rejected as error:
             raise ConsoleUnreachable(f"PgBouncer's console: {error}") from error
 
-    def _query(self, text: str) -> list[Row]:
+    def _query(self, text: str, names: Collection[str] = ()) -> list[Row]:
+        """The rows; of the columns only these, if some are named."""
         try:
-            return _read_rows(self._execute(text))
+            return _read_rows(self._execute(text), names)
         except _Rejected as error:
             raise ConsoleUnreachable(f"PgBouncer's console: {error}") from error
 
@@ -251,16 +280,18 @@ def _await_result(pgconn: PGconn, deadline: float) -> PGresult:
     return last
 
 
-def _read_rows(result: PGresult) -> list[Row]:
+def _read_rows(result: PGresult, wanted: Collection[str]) -> list[Row]:
     names = [(result.fname(column) or b"").decode() for column in range(result.nfields)]
+    columns = [(column, name) for column, name in enumerate(names) if not wanted or name in wanted]
     return [
-        {name: _decode(result.get_value(row, column)) for column, name in enumerate(names)}
+        {name: _decode(result.get_value(row, column)) for column, name in columns}
         for row in range(result.ntuples)
     ]
 
 
 def _decode(value: bytes | None) -> str | None:
-    return None if value is None else value.decode()
+    # What clients call themselves may be no text at all.
+    return None if value is None else value.decode(errors="replace")
 
 
 def _read(row: Row, name: str) -> str:

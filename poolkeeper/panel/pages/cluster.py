@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
+from poolkeeper.domain.standing import ClusterDetail
 from poolkeeper.domain.tokens import READ
-from poolkeeper.panel.live_numbers import sum_loads
+from poolkeeper.panel.chart_lists import choose_pools, compose_stream, list_cluster_charts
+from poolkeeper.panel.charts import SPANS, Chart, choose_span, present
+from poolkeeper.panel.live_numbers import read_latest
 from poolkeeper.panel.routing import Pages
 from poolkeeper.panel.standing import judge_standing
 from poolkeeper.panel.visits import Visit
@@ -18,15 +21,40 @@ pages = Pages()
 
 @pages.get("/databases/{cluster_id}", scope=READ)
 def show_overview(visit: Visit) -> Response:
-    """How the cluster stands, who holds its connections, what happened last."""
+    """How the cluster stands, who holds its connections, what goes on, what happened last."""
     detail = get_detail(visit.context, visit.cluster_id)
-    events = list_events(visit.context, cluster_id=detail.cluster.id, limit=_LATEST_EVENTS)
+    standing = judge_standing(detail)
+    span = choose_span(visit.query("span"))
+    # Regions that are loaded again have no chart in them.
+    charts = [] if visit.is_background or standing.is_creating else _list_charts(visit, detail)
     return visit.page(
         "overview.html",
         cluster=detail.cluster,
         detail=detail,
-        standing=judge_standing(detail),
-        load=sum_loads(detail.loads),
-        events=events,
+        standing=standing,
+        numbers=read_latest(visit.context, detail.cluster.id),
+        events=list_events(visit.context, cluster_id=detail.cluster.id, limit=_LATEST_EVENTS),
         host=visit.context.public_host,
+        stream=compose_stream(detail.cluster.id, choose_pools(detail)),
+        drawings=visit.drawings.draw(visit.context, detail.cluster.id, charts, span),
+        span=span,
+        spans=SPANS,
     )
+
+
+@pages.get("/databases/{cluster_id}/charts.json", scope=READ)
+def send_charts(visit: Visit) -> Response:
+    """The numbers of the overview's charts."""
+    detail = get_detail(visit.context, visit.cluster_id)
+    return answer_charts(visit, _list_charts(visit, detail))
+
+
+def answer_charts(visit: Visit, charts: list[Chart]) -> Response:
+    """Charts over the span that the address names, as charts.js reads them."""
+    span = choose_span(visit.query("span"))
+    drawings = visit.drawings.draw(visit.context, visit.cluster_id, charts, span, fine=True)
+    return JSONResponse(present(drawings, span), headers={"cache-control": "no-store"})
+
+
+def _list_charts(visit: Visit, detail: ClusterDetail) -> list[Chart]:
+    return list_cluster_charts(detail, visit.context.machine().cpus)

@@ -7,21 +7,15 @@ from uuid import uuid4
 from starlette.responses import Response
 
 from poolkeeper.domain.clusters import ENGINE, REGIONS, parse_cluster_request
-from poolkeeper.domain.sizes import DEFAULT_SIZE, SLUGS, Size, parse_size
+from poolkeeper.domain.sizes import DEFAULT_SIZE
 from poolkeeper.domain.tokens import CREATE
 from poolkeeper.panel.forms import Form
 from poolkeeper.panel.routing import Pages
+from poolkeeper.panel.size_choices import list_sizes
 from poolkeeper.panel.visits import Visit
 from poolkeeper.usecases.clusters import create_cluster
 
 _FIELDS = ("name", "version", "size", "region")
-_FAMILIES = {
-    "db-s": "Basic",
-    "gd": "General purpose",
-    "so1_5": "Storage-optimised",
-    "db-intel": "Basic, Intel",
-    "db-amd": "Basic, AMD",
-}
 _REGION = "nyc1"
 
 pages = Pages()
@@ -60,14 +54,6 @@ def _show(visit: Visit, form: Form, status: int) -> Response:
         status,
         form=form,
         majors=visit.context.majors(),
-        families=_list_sizes(),
+        families=list_sizes(),
         regions=REGIONS,
     )
-
-
-def _list_sizes() -> dict[str, list[Size]]:
-    families: dict[str, list[Size]] = {title: [] for title in _FAMILIES.values()}
-    for slug in SLUGS:
-        family = slug.rsplit("-", 2)[0]
-        families[_FAMILIES[family]].append(parse_size(slug))
-    return families

@@ -1,26 +1,68 @@
 // Keeps what is open true: numbers each second, regions when something was changed.
 //
 //   <body data-stream="/live?cluster=…">      where to listen
-//   <span data-live="pool.web.clients_active">  gets that number
+//   <span data-live="pool.web.clients_active">  gets that number; data-live-as="duration" and
+//                                               others word it, see FORMATS
 //   <rect data-live-width="pools.backends">     is that wide
 //   hx-trigger="changed from:body"              is loaded again after a change
 //
-// Others may listen on document for "poolkeeper:live", whose detail has all numbers.
+// Others may listen on document for "poolkeeper:live", whose detail has all numbers. Each event
+// of the stream has those that are new.
 "use strict";
+
+const SIZES = [[2 ** 40, "TiB"], [2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]];
+const trim = (number, digits) => String(Number(number.toFixed(digits)));
+
+function wordShort(value) {
+  if (Number.isInteger(value) || Math.abs(value) >= 100) return Math.round(value).toLocaleString("en-US");
+  return Math.abs(value) >= 10 ? value.toFixed(1) : trim(value, 2);
+}
+
+function wordDuration(seconds) {
+  if (seconds === 0) return "0 s";
+  if (seconds < 1) return `${Number((seconds * 1000).toPrecision(3))} ms`;
+  if (seconds < 60) return `${Number(seconds.toPrecision(3))} s`;
+  for (const [factor, unit, smaller, name] of [[86400, "d", 3600, "h"], [3600, "h", 60, "min"], [60, "min", 1, "s"]]) {
+    if (seconds < factor) continue;
+    const whole = Math.floor(Math.round(seconds) / factor);
+    const rest = Math.floor((Math.round(seconds) % factor) / smaller);
+    return `${whole} ${unit}${rest ? ` ${rest} ${name}` : ""}`;
+  }
+  return "";
+}
+
+const FORMATS = {
+  count: wordShort,
+  rate: (value) => `${wordShort(value)} /s`,
+  percent: (value) => `${wordShort(value)} %`,
+  ratio: (value) => `${trim(Math.floor(value * 1000) / 10, 1)} %`,
+  size: (value) => {
+    const [factor, unit] = SIZES.find(([each]) => value >= each) ?? [1, "B"];
+    return `${trim(value / factor, 1)} ${unit}`;
+  },
+  duration: wordDuration,
+};
+
+// As wording.word_value has it.
+function wordValue(value, kind) {
+  return value === null || value === undefined ? "–" : FORMATS[kind](value);
+}
 
 (() => {
   const SILENCE_SECONDS = 16;
   const BANNER_AFTER = 1200;
-  const stream = document.body.dataset.stream;
-  if (!stream || !window.EventSource) return;
+  if (!document.body.dataset.stream || !window.EventSource) return;
 
   const banner = document.getElementById("banner");
   let source = null;
   let heard = 0;
   let lost = 0;
   let latest = {};
+  let fresh = true;
 
   function format(element, value) {
+    const kind = element.dataset.liveAs;
+    if (kind) return wordValue(value, kind);
     if (value === null || value === undefined) return "–";
     const digits = Number(element.dataset.liveDigits ?? 0);
     return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -47,11 +89,13 @@
 
   function open() {
     close();
-    source = new EventSource(stream);
+    source = new EventSource(document.body.dataset.stream);
     heard = Date.now();
+    fresh = true;
     source.addEventListener("live", (event) => {
       heard = Date.now();
-      latest = JSON.parse(event.data);
+      latest = Object.assign(fresh ? {} : latest, JSON.parse(event.data));
+      fresh = false;
       show(document);
       document.dispatchEvent(new CustomEvent("poolkeeper:live", { detail: latest }));
     });
@@ -128,6 +172,11 @@
     postponed = false;
     refresh();
   }, 1000);
+  // The page wants other numbers than before.
+  document.addEventListener("poolkeeper:stream", (event) => {
+    document.body.dataset.stream = event.detail;
+    if (source) open();
+  });
   addEventListener("pagehide", close);
   addEventListener("pageshow", (event) => { if (event.persisted) { lost = 0; open(); refresh(); } });
   if (!document.hidden) open();

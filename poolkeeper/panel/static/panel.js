@@ -84,6 +84,17 @@ document.addEventListener("htmx:afterSettle", (event) => {
   same?.focus({ preventScroll: true });
   focused = null;
 });
+// Several parts of a page may be told the same, such as that the cluster is gone.
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target.id !== "toasts") return;
+  const toasts = [...event.detail.target.children];
+  const before = new Set();
+  for (const toast of toasts) {
+    const words = toast.textContent.trim();
+    if (before.has(words)) toast.remove();
+    before.add(words);
+  }
+});
 document.addEventListener("htmx:sendError", () => {
   if (document.getElementById("banner").hidden) announce("Poolkeeper did not answer. Try again.", "bad");
 });

@@ -1,0 +1,44 @@
+// Pages of pools: the slider beside a size, the address while one searches, whose numbers come.
+"use strict";
+
+// <input type="range" data-slides="field-size"> and that number follow each other.
+document.addEventListener("input", (event) => {
+  const { target } = event;
+  if (target.dataset.slides) document.getElementById(target.dataset.slides).value = target.value;
+  const slider = target.id && document.querySelector(`[data-slides="${CSS.escape(target.id)}"]`);
+  if (slider && target.value) slider.value = target.value;
+});
+
+// What is found has an address: it can be shared, and is there again after a look elsewhere.
+document.addEventListener("htmx:afterRequest", (event) => {
+  const { elt, pathInfo, successful } = event.detail;
+  if (elt.id !== "field-q" || !successful) return;
+  history.replaceState(null, "", pathInfo.finalRequestPath ?? pathInfo.requestPath);
+});
+
+// Where not all pools are shown, only the numbers of those that are shall come.
+function listen() {
+  const table = document.querySelector("table.pools");
+  const [address] = document.body.dataset.stream.split("&pool=");
+  const names = [...document.querySelectorAll("[data-hot]")].map((cell) => cell.dataset.hot.split(".")[1]);
+  const shown = table && Number(table.dataset.total) === names.length ? "" : (names.length ? names : [""]).map((name) => `&pool=${encodeURIComponent(name)}`).join("");
+  if (document.body.dataset.stream === address + shown) return;
+  document.dispatchEvent(new CustomEvent("poolkeeper:stream", { detail: address + shown }));
+}
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.detail.elt.querySelector?.("table.pools, .empty")) listen();
+  const size = document.getElementById("field-size");
+  size?.setAttribute("aria-invalid", document.getElementById("error-size") ? "true" : "false");
+});
+
+// Clients that wait stand out.
+document.addEventListener("poolkeeper:live", (event) => {
+  for (const cell of document.querySelectorAll("[data-hot]")) {
+    if (cell.dataset.hot in event.detail) cell.classList.toggle("hot", event.detail[cell.dataset.hot] > 0);
+  }
+});
+
+// An old form is not shown while the new one comes: what was typed would be lost.
+const dialogBody = document.getElementById("pool-dialog-body");
+const waiting = [...(dialogBody?.childNodes ?? [])];
+document.getElementById("pool-dialog")?.addEventListener("close", () => dialogBody.replaceChildren(...waiting));
