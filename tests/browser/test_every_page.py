@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,10 +11,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Open, sign_in
+from tests.browser.test_first_story import find_barriers
 from tests.panel.addresses import list_pages
 from tests.plane import Plane, connect
-
-AXE = Path(__file__).parents[2] / ".setup/panel/node_modules/axe-core/axe.min.js"
 
 # Whatever may be typed or sent freely holds this; the others may hold nothing that means anything.
 HOSTILE = '"><img src=x onerror="window.pwned=1"><script>window.pwned=1</script>{{7*7}}'
@@ -57,17 +54,6 @@ def place(plane: Plane, api: httpx.Client, cluster: Mapping[str, Any]) -> Iterat
         connection.execute("SELECT 1")
         yield Place(cluster["id"], tuple(user["password"] for user in users))
     ask("DELETE", f"/v1/tokens/{token['id']}")
-
-
-def find_barriers(page: Page) -> list[str]:
-    """What axe finds that would keep somebody out: serious and critical findings."""
-    page.evaluate(AXE.read_text())
-    found: Any = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [
-        f"{each['id']}: {json.dumps([node['html'] for node in each['nodes']])[:300]}"
-        for each in found["violations"]
-        if each["impact"] in ("serious", "critical")
-    ]
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])

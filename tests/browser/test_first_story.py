@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open, sign_in
@@ -106,20 +104,3 @@ def test_pages_survive_a_restart_and_say_so_meanwhile(open_page: Open) -> None:
         plane.start("--empty")
         expect(page.get_by_text("Poolkeeper is not reachable")).not_to_be_visible()
         expect(page.get_by_role("heading", name="Databases")).to_be_visible()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 360])
-def test_no_page_keeps_anybody_out(
-    open_page: Open, plane: Plane, cluster: Mapping[str, Any], scheme: str, width: int
-) -> None:
-    paths = ("/databases", f"/databases/{cluster['id']}", "/databases/new", "/tokens", "/events")
-    with open_page(width=width, color_scheme=scheme, bypass_csp=True) as page:
-        page.goto("/sign-in")
-        assert find_barriers(page) == []
-        sign_in(page, plane.token)
-        for path in (*paths, "/nothing"):
-            page.goto(path)
-            assert find_barriers(page) == [], path
-            overflow = "document.documentElement.scrollWidth - innerWidth"
-            assert page.evaluate(overflow) <= 0, path
