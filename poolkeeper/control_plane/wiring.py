@@ -154,6 +154,7 @@ def _build_context(
         ),
         keep_data=timedelta(days=settings.deleted_data_days),
         restart_wait=timedelta(seconds=settings.restart_wait_seconds),
+        query_wait_timeout=settings.query_wait_timeout,
     )
 
 

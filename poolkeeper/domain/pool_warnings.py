@@ -37,7 +37,8 @@ class PoolWarning:
 class PoolFindings:
     """What is known of a pool. ``busy``: of a span, mean backends at work, None where nothing
     was seen; ``most_busy``: the greatest of any second; ``span``: how the span is called.
-    ``idle_in_transaction``: backends of the whole cluster that are held so."""
+    ``idle_in_transaction``: backends of the whole cluster that are held so.
+    ``query_wait_timeout``: PgBouncer's, in seconds; 0: clients wait for ever."""
 
     shape: PoolShape
     load: PoolLoad | None
@@ -46,6 +47,7 @@ class PoolFindings:
     busy: Sequence[float | None]
     most_busy: float | None
     span: str
+    query_wait_timeout: int = 0
 
 
 def list_warnings(found: PoolFindings) -> list[PoolWarning]:
@@ -103,9 +105,9 @@ def _warn_of_waits(found: PoolFindings) -> Iterator[PoolWarning]:
         )
     # Sharing a few backends among many is what a pool is for: turns of milliseconds are no harm.
     tone = Tone.WARN if load.maxwait_seconds >= _LONG_WAIT else Tone.HINT
-    yield PoolWarning(
-        tone, title, f"{why} Whoever waits for 120 s is ended with query_wait_timeout."
-    )
+    if limit := found.query_wait_timeout:
+        why += f" Whoever waits for {limit} s is ended with query_wait_timeout."
+    yield PoolWarning(tone, title, why)
 
 
 def _warn_of_idle_transactions(found: PoolFindings) -> Iterator[PoolWarning]:

@@ -25,7 +25,8 @@ class Context:
     a cluster could listen there. ``random_bytes(n)``: chance, from the operating system.
     ``machine()``: the memory and processors that servers may use. ``keep_data``: how long the
     data directory of a deleted cluster is kept. ``restart_wait``: how long a planned restart
-    waits for those whom it would cut. Both are the reconciler's, and here to be told of.
+    waits for those whom it would cut. ``query_wait_timeout``: PgBouncer's, in seconds. These
+    are the reconciler's, and here to be told of.
     """
 
     store: Store
@@ -45,5 +46,6 @@ class Context:
     session_limits: SessionLimits = field(default_factory=SessionLimits)
     keep_data: timedelta = timedelta(days=7)
     restart_wait: timedelta = timedelta(seconds=30)
+    query_wait_timeout: int = 120
     applied_times: AppliedTimes = field(default_factory=AppliedTimes)
     attempts: Attempts = field(default_factory=Attempts)

@@ -86,6 +86,7 @@ def _list_warnings(
             busy=busy.points,
             most_busy=busy.greatest,
             span=SPANS[span][1],
+            query_wait_timeout=visit.context.query_wait_timeout,
         )
     )
 
