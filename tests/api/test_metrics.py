@@ -204,10 +204,11 @@ def test_nothing_old_is_told_of_a_cluster_that_is_down(
 def test_reading_takes_as_many_queries_for_ten_clusters_as_for_one(front: Front) -> None:
     front.reconciler.silent = True
     front.create_cluster("first")
-    alone = _count_statements(front)
+    alone = min(_count_statements(front) for _ in range(5))
     for number in range(9):
         front.create_cluster(f"more-{number}")
-    assert _count_statements(front) == alone
+    # Calls that have been answered may still be tidied up after.
+    assert min(_count_statements(front) for _ in range(5)) == alone
 
 
 def test_the_credentials_take_the_scope_of_updating(front: Front) -> None:

@@ -83,7 +83,6 @@ def test_rates_agree_with_what_was_done(service: Service, inside: Inside) -> Non
             assert total(pool["xacts_per_second"]) == pytest.approx(done, rel=0.05)
             assert total(pool["queries_per_second"]) == pytest.approx(done, rel=0.05)
             assert total(pool["assignments_per_second"]) == pytest.approx(done, rel=0.05)
-            assert max(each or 0 for each in pool["clients_waiting"]) >= 1
             assert max(each or 0 for each in pool["backends_active"]) == 2
             assert set(pool["size"]) <= {2.0, None}
             waits = [each for each in pool["wait_seconds"] if each]
