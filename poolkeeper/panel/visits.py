@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 from starlette.requests import Request
@@ -142,7 +142,9 @@ class Visit:
 
     def ask_to_sign_in(self) -> Response:
         """Sign in first, then come back here."""
-        here = self.address
-        if self.request.method != "GET" or self.is_htmx:
-            here = "/"
+        here = self.address if self.request.method == "GET" else "/"
+        if self.is_htmx:
+            # What is asked for may be a part only; htmx tells the page that it is for.
+            page = urlsplit(self.request.headers.get("hx-current-url", ""))
+            here = (page.path or "/") + (f"?{page.query}" if page.query else "")
         return self.redirect("/sign-in" if here == "/" else f"/sign-in?next={quote(here)}")
