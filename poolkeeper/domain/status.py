@@ -128,6 +128,10 @@ class PoolClients:
     applications: tuple[ApplicationClients, ...]
     others: int = 0
 
+    @property
+    def total(self) -> int:
+        return sum(each.total for each in self.applications) + self.others
+
 
 @dataclass(frozen=True)
 class ServerProcess:

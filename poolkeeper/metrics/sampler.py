@@ -21,7 +21,7 @@ import structlog
 from poolkeeper.domain.clusters import Desired
 from poolkeeper.domain.samples import Sample, Values
 from poolkeeper.engine.layout import ClusterPaths
-from poolkeeper.metrics.clients import ClientsByPool, ClientsSource
+from poolkeeper.metrics.clients import ClientsByPool, ClientsSource, pause_after
 from poolkeeper.metrics.errand import Errand
 from poolkeeper.metrics.history import History
 from poolkeeper.metrics.host import HostSource, ServersSource
@@ -33,10 +33,6 @@ from poolkeeper.store.observations import Observations
 _WORKERS = 16
 _IN_TIME = 0.6
 _SIZE_EVERY = 60.0
-# Who the clients are is asked every five seconds, or so seldom that PgBouncer, which serves
-# nobody meanwhile, spends no more than this share of its time on it.
-_CLIENTS_EVERY = 5.0
-_CLIENTS_SHARE = 0.005
 
 Answer = TypeVar("Answer")
 
@@ -178,14 +174,13 @@ class Sampler:
         begun = self._monotonic()
         if begun < watch.clients_due:
             return
-        watch.clients_due = begun + _CLIENTS_EVERY
+        watch.clients_due = begun + pause_after({})
         future = watch.clients.send(self._workers, desired)
 
         def note(done: Future[ClientsByPool | None]) -> None:
-            took = self._monotonic() - begun
-            watch.clients_due = begun + max(_CLIENTS_EVERY, took / _CLIENTS_SHARE)
             answer = done.result()
             if answer is not None:
+                watch.clients_due = begun + pause_after(answer)
                 self._observations.put_clients(desired.cluster.id, answer)
 
         if future is not None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from poolkeeper.domain.status import ApplicationClients
 from poolkeeper.engine.pgbouncer.console import ServedClient
-from poolkeeper.metrics.clients import MOST_APPLICATIONS, count_clients
+from poolkeeper.metrics.clients import MOST_APPLICATIONS, count_clients, pause_after
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -45,3 +45,12 @@ def test_a_name_is_short_and_has_nothing_unprintable_in_it() -> None:
     [found] = count_clients([ServedClient("web", name, "idle", 0.0)], NOW)["web"].applications
     assert found.application.isprintable()
     assert len(found.application) == 64
+
+
+def test_more_clients_are_listed_less_often() -> None:
+    def pause(clients: int) -> float:
+        found = [ServedClient("web", f"worker-{number}", "idle", 0.0) for number in range(clients)]
+        return pause_after(count_clients(found, NOW))
+
+    assert [pause(clients) for clients in (0, 6, 2_500)] == [5.0, 5.0, 5.0]
+    assert (pause(5_000), pause(10_000)) == (10.0, 20.0)

@@ -66,6 +66,10 @@ def test_clients_are_told_by_application(panel: Panel) -> None:
     cluster_id, address = make_pool(panel)
     browser = panel.browse_as(READ)
     assert "Nobody is connected." in browser.get(address).text
+    panel.context.observations.put_loads(cluster_id, {"web": PoolLoad(0, 1, 0, 0, 0.1)})
+    page = browser.get(address).text
+    assert "Nobody is connected." not in page
+    assert "Who they are is asked every few seconds" in page
     applications = (
         ApplicationClients("<script>alert(1)</script>", 3, 2, 10, 1.25),
         ApplicationClients("", 1, 0, 0, 0.0),
