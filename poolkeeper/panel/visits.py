@@ -142,6 +142,9 @@ class Visit:
 
     def ask_to_sign_in(self) -> Response:
         """Sign in first, then come back here."""
+        if self.is_background:
+            # Several parts of a page may ask at once; live.js takes the page there, once.
+            return Response(status_code=401, headers={**_SECRETS, "hx-reswap": "none"})
         here = self.address if self.request.method == "GET" else "/"
         if self.is_htmx:
             # What is asked for may be a part only; htmx tells the page that it is for.

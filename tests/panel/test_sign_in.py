@@ -41,6 +41,22 @@ def test_whoever_is_not_signed_in_signs_in_and_comes_back(panel: Panel) -> None:
     assert browser.get("/events").status_code == 200
 
 
+def test_a_part_of_a_page_leads_to_the_sign_in_for_its_page(panel: Panel) -> None:
+    page = "https://localhost/databases?q=a"
+    asked = panel.browse().get("/databases/new", hx_request="true", hx_current_url=page)
+    assert (asked.status_code, asked.text) == (204, "")
+    assert asked.headers["hx-redirect"] == "/sign-in?next=/databases%3Fq%3Da"
+
+
+def test_what_a_page_asks_for_by_itself_only_says_that_nobody_is_signed_in(panel: Panel) -> None:
+    """Several parts of a page may ask at once, and the page is led away once."""
+    headers = {"hx_request": "true", "poolkeeper_background": "yes"}
+    asked = panel.browse().get("/databases", **headers)
+    assert (asked.status_code, asked.text) == (401, "")
+    assert asked.headers["hx-reswap"] == "none"
+    assert "hx-redirect" not in asked.headers
+
+
 @pytest.mark.parametrize(
     "path", ["https://evil.example/", "//evil.example", "/\\evil.example", "/\r\nx: y", "evil"]
 )

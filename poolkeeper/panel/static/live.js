@@ -57,6 +57,7 @@ function wordValue(value, kind) {
   let source = null;
   let heard = 0;
   let lost = 0;
+  let leaving = false;
   let latest = {};
   let fresh = true;
 
@@ -110,8 +111,11 @@ function wordValue(value, kind) {
     source = null;
   }
 
+  // The stream and each part that is loaded again may say so: whoever is first.
   function leave() {
     close();
+    if (leaving) return;
+    leaving = true;
     const here = location.pathname + location.search;
     location.assign(`/sign-in?next=${encodeURIComponent(here)}`);
   }
@@ -145,7 +149,7 @@ function wordValue(value, kind) {
   // A page that nobody sees needs nothing; browsers allow few connections to one server.
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) close();
-    else if (!source && !lost) { open(); refresh(); }
+    else if (!source && !lost && !leaving) { open(); refresh(); }
   });
   setInterval(() => {
     if (source && Date.now() - heard > SILENCE_SECONDS * 1000) lose();
@@ -156,6 +160,10 @@ function wordValue(value, kind) {
     if (event.detail.triggeringEvent?.type === "changed") {
       event.detail.headers["poolkeeper-background"] = "yes";
     }
+  });
+
+  document.addEventListener("htmx:responseError", (event) => {
+    if (event.detail.xhr.status === 401) leave();
   });
 
   // Not under somebody's hands: what is open or being typed in is loaded again afterwards.
@@ -178,6 +186,6 @@ function wordValue(value, kind) {
     if (source) open();
   });
   addEventListener("pagehide", close);
-  addEventListener("pageshow", (event) => { if (event.persisted) { lost = 0; open(); refresh(); } });
+  addEventListener("pageshow", (event) => { if (event.persisted) { lost = 0; leaving = false; open(); refresh(); } });
   if (!document.hidden) open();
 })();
