@@ -13,7 +13,8 @@ from poolkeeper.domain.pools import Pool, PoolMode
 class Entry:
     """One line of PgBouncer's ``[databases]``.
 
-    ``accepts_logins`` False: the pool drains; those who are connected stay.
+    ``size`` 0: it opens no backend, those it has go on. ``accepts_logins`` False: the pool
+    drains; those who are connected stay.
     """
 
     name: str

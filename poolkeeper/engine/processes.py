@@ -13,6 +13,7 @@ import select
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -287,11 +288,10 @@ def _has_marker(arguments: list[str], marker: str) -> bool:
     return any(each == marker or each.endswith("=" + marker) for each in arguments)
 
 
-def _boot_time() -> int:
-    for line in (_PROC / "stat").read_text().splitlines():
-        if line.startswith("btime "):
-            return int(line.split()[1])
-    return 0
+def _boot_time() -> float:
+    # Not ``btime`` of proc_stat(5): it has whole seconds, and who was started in one would seem
+    # to have been running before it.
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _allow_open_files(wanted: int) -> None:

@@ -1,13 +1,11 @@
 """One cluster's PgBouncer, brought to what is wanted without cutting a client.
 
 render → write only if a byte differs → RELOAD → read back → probe a login. The order of
-the steps around a RELOAD is what keeps clients connected; docs/decisions/0004 has the
-findings behind it.
+the steps around a RELOAD (pooler_reload.py) is what keeps clients connected.
 """
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,11 +24,10 @@ from poolkeeper.engine.processes import wait_gone
 from poolkeeper.reconcile.backends import Backends
 from poolkeeper.reconcile.host import Host
 from poolkeeper.reconcile.pooler_files import PoolerFiles
+from poolkeeper.reconcile.pooler_reload import PoolerReload
 from poolkeeper.reconcile.proofs import Proofs
 
 _START_TIMEOUT = 5.0
-_LOGIN_TIMEOUT = 1.0
-_CALM_TIMEOUT = 0.15
 _POLL = 0.01
 _FILES_BESIDE_CLIENTS = 500
 
@@ -39,9 +36,11 @@ Served = Mapping[str, ServedEntry]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a pass found at its end: the entries as served, and what failed, by pool name."""
+    """What a pass found at its end: the entries as written and as served, and what failed, by
+    pool name."""
 
     plan: EntryPlan
+    entries: Sequence[Entry]
     served: Served
     failures: Mapping[str, str]
 
@@ -55,9 +54,8 @@ class Pooler:
         self._backends = backends
         self._files = PoolerFiles(host, paths)
         self._proofs = Proofs(paths)
+        self._reload = PoolerReload(self._files, paths)
         self._console: Console | None = None
-        # Another control plane may have been killed between writing the files and RELOAD.
-        self._unread = True
         self._reconnected: dict[str, int] = {}
 
     def is_running(self) -> bool:
@@ -112,34 +110,32 @@ class Pooler:
         if served is None:
             self._files.write(desired, entries)
             self._start(desired)
-            self._unread = False
+            self._reload.note_start()
         else:
             self._change(desired, entries, served)
         served_now = self._read_back(desired, entries)
         due = [e for e in entries if e.name in changed and e.name not in refused]
         failures = dict(refused) | self._proofs.demand(desired, due, served or {})
-        return Outcome(plan, served_now, failures)
+        return Outcome(plan, entries, served_now, failures)
 
     def open_console(self, desired: Desired) -> Console:
         """The console, which this pooler goes on to use and closes. Raises ConsoleUnreachable."""
         return self._connect(desired)
 
-    def shrink(self, desired: Desired, served: Served) -> set[str]:
+    def shrink(self, desired: Desired, outcome: Outcome) -> set[str]:
         """Pools with more backends than their size; a saturated one is made to shrink.
 
         A RELOAD only closes idle backends, and a saturated pool has none. RECONNECT closes
-        each as it is let go; it is sent once per change, and only while no backend of the
-        pool is logging in, since it would fail that login and with it waiting clients.
-        Raises ConsoleUnreachable.
+        each as it is let go; it is sent once per change. Raises EngineError, OSError.
         """
+        served = outcome.served
         over = {name for name, entry in served.items() if entry.backends > entry.size}
         generations = {pool.name: pool.generation for pool in desired.pools}
-        console = self._connect(desired)
-        for name in over:
-            generation = generations.get(name, 0)
-            if self._reconnected.get(name) != generation and console.count_logins(name)[0] == 0:
-                console.reconnect(name)
-                self._reconnected[name] = generation
+        due = {name for name in over if self._reconnected.get(name) != generations.get(name, 0)}
+        if due:
+            console, entries = self._connect(desired), outcome.entries
+            self._reload.exchange(console, desired, entries, served, moving=(), reconnecting=due)
+            self._reconnected |= {name: generations.get(name, 0) for name in due}
         return over
 
     def _refuse_moves(
@@ -161,13 +157,21 @@ class Pooler:
     def _change(self, desired: Desired, entries: Sequence[Entry], served: Served) -> None:
         names = {entry.name for entry in entries}
         orphans = self._list_leaving(desired, served, names)
-        paused = {name for name, entry in served.items() if entry.paused}
+        moving = {e.name for e in entries if e.name in served and served[e.name].db != e.db}
+        loosened = {e.name for e in entries if _gives_up_sessions(e, served.get(e.name))} - moving
+        console = self._connect(desired)
         try:
-            paused |= self._settle_logins(desired, entries, served)
-            self._install(desired, entries)
+            if moving or loosened:
+                self._reload.exchange(
+                    console, desired, entries, served, moving=moving, reconnecting=loosened
+                )
+            else:
+                self._reload.install(console, desired, entries)
         finally:
-            for name in paused & names:
-                self._connect(desired).resume(name)
+            # By a control plane that ended in the middle of a planned restart.
+            for name in names & served.keys():
+                if served[name].paused:
+                    console.resume(name)
         # A query whose client was cut runs on in PostgreSQL; the budget is not free till then.
         self._backends.terminate(desired, orphans)
 
@@ -179,57 +183,11 @@ class Pooler:
             for pid in self._connect(desired).list_backend_pids(name)
         ]
 
-    def _settle_logins(
-        self, desired: Desired, entries: Sequence[Entry], served: Served
-    ) -> set[str]:
-        """Make sure that no backend is logging in while its pool gives up all its backends.
-
-        A changed database, and RECONNECT, fail a login in flight and, with it, waiting
-        clients. So the pool is first kept from opening more, and is paused if it has none at
-        all and its database changes. Returns the paused ones.
-        """
-        moving = {e.name for e in entries if e.name in served and served[e.name].db != e.db}
-        loosened = {e.name for e in entries if _gives_up_sessions(e, served.get(e.name))} - moving
-        if not moving | loosened:
-            return set()
-        names = moving | loosened
-        self._install(
-            desired, [_freeze(e, served[e.name]) if e.name in names else e for e in entries]
-        )
-        console = self._connect(desired)
-        for name in names:
-            _await_no_login(console, name)
-        for name in loosened:
-            console.reconnect(name)
-        idle = {name for name in moving if served[name].backends == 0}
-        for name in idle:
-            console.pause(name)
-        return idle
-
-    def _install(self, desired: Desired, entries: Sequence[Entry]) -> None:
-        """Write the files, and have PgBouncer read them unless it surely has."""
-        before = self._files.read()
-        if self._files.write(desired, entries):
-            self._unread = True
-        if self._unread:
-            self._reload(desired, before)
-            self._unread = False
-
-    def _reload(self, desired: Desired, before: Mapping[str, str]) -> None:
-        try:
-            self._connect(desired).reload()
-        except ReloadRefused as error:
-            why = read_pooler_log(self._paths)
-            self._files.put_back(before)
-            with contextlib.suppress(ReloadRefused):
-                self._connect(desired).reload()
-            raise ReloadRefused(f"{error}: {why}") from error
-
     def _read_back(self, desired: Desired, entries: Sequence[Entry]) -> Served:
         """What is served now; raises ReloadRefused unless it is what was written."""
         served = self._connect(desired).list_entries()
-        wanted = {entry.name: (entry.db, entry.mode, entry.size) for entry in entries}
-        found = {name: (e.db, e.mode, e.max_connections) for name, e in served.items()}
+        wanted = {e.name: (e.db, e.mode, e.size, e.size) for e in entries}
+        found = {name: (e.db, e.mode, e.size, e.max_connections) for name, e in served.items()}
         differing = sorted(
             name for name in wanted.keys() | found if wanted.get(name) != found.get(name)
         )
@@ -269,27 +227,3 @@ def _gives_up_sessions(entry: Entry, served: ServedEntry | None) -> bool:
     if served is None or served.backends == 0:
         return False
     return served.mode == PoolMode.SESSION and entry.mode is not PoolMode.SESSION
-
-
-def _freeze(entry: Entry, served: ServedEntry) -> Entry:
-    """The entry as it is served, with as many backends as it has, so that none is added."""
-    mode = PoolMode(served.mode) if served.mode else entry.mode
-    size = max(1, min(served.backends, served.size))
-    return replace(entry, db=served.db, mode=mode, size=size)
-
-
-def _await_no_login(console: Console, name: str) -> None:
-    """Wait until no backend of a frozen pool logs in, nor is about to.
-
-    One may still begin for a client that waits, if its user has none: an idle backend of
-    another user is closed for it. Where all are busy there is none to close, and clients may
-    wait for ever; so that nobody waits is hoped for, not insisted on.
-    """
-    start = time.monotonic()
-    passed = 0.0
-    while passed < _LOGIN_TIMEOUT:
-        logins, waiting = console.count_logins(name)
-        if logins == 0 and (waiting == 0 or passed > _CALM_TIMEOUT):
-            return
-        time.sleep(_POLL / 5)
-        passed = time.monotonic() - start

@@ -110,7 +110,7 @@ class Servers:
         }
         outcome = self._pooler.apply(desired, changed, self._host.now())
         cutting = self._firewall.cut(desired)
-        shrinking = self._pooler.shrink(desired, outcome.served)
+        shrinking = self._pooler.shrink(desired, outcome)
         if is_look_around:
             self._unheard = self._describe_unheard(desired)
         reasons = (describe_reach(desired.rules), self._former, self._unheard)

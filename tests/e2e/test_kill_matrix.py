@@ -49,7 +49,6 @@ PUBLISH = "poolkeeper.store.changes:Changes.publish"
 STANDING = "poolkeeper.reconcile.standing:write_standing"
 RENAME = "poolkeeper.engine.files:os.rename"
 RELOAD = "poolkeeper.engine.pgbouncer.console:Console.reload"
-PAUSE = "poolkeeper.engine.pgbouncer.console:Console.pause"
 RESUME = "poolkeeper.engine.pgbouncer.console:Console.resume"
 RECONNECT = "poolkeeper.engine.pgbouncer.console:Console.reconnect"
 PROBE = "poolkeeper.engine.pgbouncer.probe:probe_login"
@@ -201,12 +200,16 @@ class ChangeSize(UpdatePool):
 
 
 class ShrinkBusyPool(UpdatePool):
-    """Its backends are all in a transaction; each one closes when that ends."""
+    """Its backends are all in a transaction; each one closes when that ends. It opens none
+    while it is told so: three RELOADs."""
 
     name = "busy"
     one: ClassVar = {"size": 3}
     other: ClassVar = {"size": 1}
-    steps = (*before(RECONNECT), Step("after", RECONNECT))
+    steps = before(
+        *((RENAME, ENTRIES, 2), (RELOAD, "", 2), (RENAME, ENTRIES, 3)),
+        *(RECONNECT, (RELOAD, "", 3)),
+    )
     elsewhere = CreatePool.steps
 
     def prepare(self) -> None:
@@ -250,7 +253,7 @@ class BecomeTransactionPool(UpdatePool):
     one: ClassVar = {"mode": "session"}
     other: ClassVar = {"mode": "transaction"}
     steps = (
-        *before((RENAME, ENTRIES), RELOAD, RECONNECT, (RENAME, ENTRIES, 2), (RELOAD, "", 2)),
+        *before((RENAME, ENTRIES), RELOAD, (RENAME, ENTRIES, 2), RECONNECT, (RELOAD, "", 2)),
         *WRITTEN_DOWN,
     )
     elsewhere = CreatePool.steps
@@ -269,7 +272,7 @@ class ChangeUser(UpdatePool):
 
 
 class ChangeDatabase(UpdatePool):
-    """A pool that has backends is first kept from opening more: two RELOADs."""
+    """The pool is first kept from opening backends: two RELOADs."""
 
     one: ClassVar = {"db": "defaultdb", "size": 6}
     other: ClassVar = {"db": "other"}
@@ -280,12 +283,12 @@ class ChangeDatabase(UpdatePool):
 
 
 class ChangeIdleDatabase(UpdatePool):
-    """A pool without backends is paused meanwhile."""
+    """A pool without backends cannot have one until the end of it."""
 
     name = "idle"
     one: ClassVar = {"db": "defaultdb"}
     other: ClassVar = {"db": "other"}
-    steps = before(PAUSE, (RENAME, ENTRIES, 2), (RELOAD, "", 2), RESUME)
+    steps = before(RELOAD, (RENAME, ENTRIES, 2), (RELOAD, "", 2))
     elsewhere = ChangeDatabase.steps
 
     def prepare(self) -> None:
@@ -900,6 +903,7 @@ LOOKS = re.compile(
 )
 THINKS = {
     "poolkeeper.engine.host",
+    "poolkeeper.engine.layout:ClusterPaths.of",
     "poolkeeper.engine.layout:ClusterPaths.pooler_run",
     "poolkeeper.engine.pgbouncer.log:log_file",
     "poolkeeper.store.changes",

@@ -183,6 +183,24 @@ def test_databases_of_a_pool_that_comes_and_goes(service: Service, inside: Insid
     assert load.errors == []
 
 
+def test_databases_of_a_pool_whose_users_take_backends_from_one_another(
+    service: Service, passwords: dict[str, str]
+) -> None:
+    """Trap: for a user without a backend, PgBouncer closes an idle one of another user and logs
+    in, at any moment and however large the pool may be."""
+    with contextlib.ExitStack() as open_:
+        uri = open_.enter_context(service.pool("shared", user="", size=2))
+        loads = [
+            open_.enter_context(running_load(log_in_as(uri, user, password), 1, "SELECT 1"))
+            for user, password in passwords.items()
+        ]
+        for number in range(20):
+            service.change_pool("shared", db=("Other-Data", "defaultdb")[number % 2])
+            for load in loads:
+                load.await_turns(1)
+    assert [load.errors for load in loads] == [[], [], []]
+
+
 def test_a_changed_database_reaches_clients_at_their_next_transaction(service: Service) -> None:
     with (
         service.pool("moving", size=3) as uri,

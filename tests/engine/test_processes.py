@@ -6,7 +6,7 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -111,10 +111,20 @@ def test_a_process_is_known_by_pid_argument_and_program(alive: ProcessFacts, mar
 
 def test_facts_are_those_of_the_process(alive: ProcessFacts) -> None:
     age = datetime.now(UTC) - alive.started_at
-    # The boot time that the kernel tells has whole seconds only.
-    assert -2 < age.total_seconds() < 30
+    assert 0 <= age.total_seconds() < 30
     ours = observe_process(os.getpid())
     assert ours is not None and ours.rss > 2**20
+
+
+def test_a_process_has_not_been_running_before_it_was_started() -> None:
+    for _ in range(20):
+        # Known to a hundredth of a second, rounded down.
+        before = datetime.now(UTC) - timedelta(milliseconds=20)
+        argv = ["/usr/bin/sleep", "30"]
+        with subprocess.Popen(argv) as child:
+            found = observe_process(child.pid)
+            child.kill()
+        assert found is not None and before <= found.started_at <= datetime.now(UTC)
 
 
 def test_an_argument_of_the_form_name_is_value_counts(processes: Processes, folder: Path) -> None:

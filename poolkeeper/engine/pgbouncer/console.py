@@ -116,21 +116,18 @@ class Console:
         except _Rejected as error:
             raise ReloadRefused(f"PgBouncer refused its files: {error}") from error
 
-    def pause(self, name: str) -> None:
-        """Hold back a pool's queries; returns once no transaction runs. Names are checked
-        by domain.names, so that quoting suffices. Raises ConsoleUnreachable."""
-        self._command(f'PAUSE "{name}"')
-
     def ask_pause(self, name: str) -> None:
-        """As ``pause``, without waiting for the answer: nothing more can be asked on this
-        connection. The pool stays paused when it is closed. Raises ConsoleUnreachable."""
+        """Hold back a pool's queries, without waiting for the answer, which comes once no
+        transaction runs: nothing more can be asked on this connection. The pool stays paused
+        when it is closed. Names are checked by domain.names, so that quoting suffices. Raises
+        ConsoleUnreachable."""
         try:
             self._connection.pgconn.send_query(f'PAUSE "{name}"'.encode())
         except psycopg.Error as error:
             raise ConsoleUnreachable(f"PgBouncer's console: {_first_line(error)}") from error
 
     def resume(self, name: str) -> None:
-        """The opposite of pause. Raises ConsoleUnreachable."""
+        """Let a paused pool go on. Raises ConsoleUnreachable."""
         self._command(f'RESUME "{name}"')
 
     def reconnect(self, name: str) -> None:
@@ -184,14 +181,10 @@ class Console:
             if row["database"] != CONSOLE_DATABASE
         }
 
-    def count_logins(self, name: str) -> tuple[int, int]:
-        """Backends of a pool that are logging in right now, and clients that wait for one.
-
-        Raises ConsoleUnreachable.
-        """
-        rows = [row for row in self._query("SHOW POOLS") if row["database"] == name]
-        logins = sum(_count(row, "sv_login") for row in rows)
-        return logins, sum(_count(row, "cl_waiting") for row in rows)
+    def count_logins(self, names: Collection[str]) -> int:
+        """Backends of these pools that are logging in right now. Raises ConsoleUnreachable."""
+        rows = self._query("SHOW POOLS")
+        return sum(_count(row, "sv_login") for row in rows if row["database"] in names)
 
     def list_backend_pids(self, name: str) -> list[int]:
         """PostgreSQL's pids of a pool's backends. Raises ConsoleUnreachable."""

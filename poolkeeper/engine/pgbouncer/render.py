@@ -69,10 +69,12 @@ def render_users(users: Iterable[User], console_password: str) -> str:
 
 
 def _render_entry(paths: ClusterPaths, settings: PoolerSettings, entry: Entry) -> str:
+    # Of both, ``pool_size`` counts for each user, and ``max_db_connections`` alone for one who
+    # never had a backend there; of the latter, 0 would be no limit.
     return (
         f"{entry.name} = host={_quote(str(paths.run))} port={settings.postgres_port}"
         f" dbname={_quote(entry.db)} pool_mode={entry.mode.value}"
-        f" pool_size={entry.size} max_db_connections={entry.size}"
+        f" pool_size={entry.size} max_db_connections={max(entry.size, 1)}"
     )
 
 
