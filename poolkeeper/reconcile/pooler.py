@@ -6,8 +6,9 @@ the steps around a RELOAD (pooler_reload.py) is what keeps clients connected.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -57,6 +58,7 @@ class Pooler:
         self._reload = PoolerReload(self._files, paths)
         self._console: Console | None = None
         self._reconnected: dict[str, int] = {}
+        self._entries: Sequence[Entry] = ()
 
     def is_running(self) -> bool:
         """Whether the process lives; one that lost its pid file is taken over with its clients."""
@@ -114,6 +116,7 @@ class Pooler:
         else:
             self._change(desired, entries, served)
         served_now = self._read_back(desired, entries)
+        self._entries = entries
         due = [e for e in entries if e.name in changed and e.name not in refused]
         failures = dict(refused) | self._proofs.demand(desired, due, served or {})
         return Outcome(plan, entries, served_now, failures)
@@ -137,6 +140,14 @@ class Pooler:
             self._reload.exchange(console, desired, entries, served, moving=(), reconnecting=due)
             self._reconnected |= {name: generations.get(name, 0) for name in due}
         return over
+
+    @contextlib.contextmanager
+    def frozen(self, desired: Desired) -> Iterator[None]:
+        """Inside the block, which follows an ``apply``, no pool opens a backend, and none is
+        logging in when it begins. Raises EngineError, OSError."""
+        console = self._connect(desired)
+        with self._reload.frozen(console, desired, self._entries, console.list_entries()):
+            yield
 
     def _refuse_moves(
         self, desired: Desired, entries: Sequence[Entry], served: Served

@@ -1,7 +1,7 @@
 """How one cluster's PgBouncer takes up its files: RELOAD, and what must not meet a login.
 
-A pool that gives up all its backends (its database changes, or RECONNECT) fails a login that
-is in flight, and with it every client that then asks, until a login succeeds. So its entry is
+A pool that gives up all its backends (its database changes, RECONNECT, PAUSE) fails a login
+that is in flight, and with it every client that then asks, until a login succeeds. So its entry is
 frozen first: it opens no backend, those it has go on. Once none of them logs in any more,
 it is changed. docs/decisions/0004 has the findings.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from poolkeeper.domain.clusters import Desired
@@ -61,9 +61,7 @@ class PoolerReload:
         names = {*moving, *reconnecting}
         before = self._files.read()
         try:
-            frozen = [_freeze(e, served[e.name]) if e.name in names else e for e in entries]
-            self._write(desired, frozen)
-            self._reload(console, before)
+            self._freeze(console, desired, entries, {name: served[name] for name in names})
             # Written before we wait, so that nothing lies between the last look and the RELOAD.
             self._write(desired, entries)
             _await_no_login(console, names)
@@ -75,6 +73,35 @@ class PoolerReload:
             with contextlib.suppress(ReloadRefused, ConsoleUnreachable, OSError):
                 self._put_back(console, before)
             raise
+
+    @contextlib.contextmanager
+    def frozen(
+        self,
+        console: Console,
+        desired: Desired,
+        entries: Sequence[Entry],
+        served: Mapping[str, ServedEntry],
+    ) -> Iterator[None]:
+        """Inside the block all pools are frozen; ``entries`` are those in force."""
+        before = self._files.read()
+        try:
+            self._freeze(console, desired, entries, served)
+            _await_no_login(console, served)
+            yield
+        finally:
+            self._put_back(console, before)
+
+    def _freeze(
+        self,
+        console: Console,
+        desired: Desired,
+        entries: Sequence[Entry],
+        served: Mapping[str, ServedEntry],
+    ) -> None:
+        frozen = [_freeze(e, served[e.name]) if e.name in served else e for e in entries]
+        before = self._files.read()
+        self._write(desired, frozen)
+        self._reload(console, before)
 
     def _write(self, desired: Desired, entries: Sequence[Entry]) -> None:
         if self._files.write(desired, entries):
@@ -93,8 +120,10 @@ class PoolerReload:
         self._unread = False
 
     def _put_back(self, console: Console, before: Mapping[str, str]) -> None:
+        self._unread = True
         self._files.put_back(before)
         console.reload()
+        self._unread = False
 
 
 def _freeze(entry: Entry, served: ServedEntry) -> Entry:

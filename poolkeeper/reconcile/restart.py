@@ -23,6 +23,7 @@ from poolkeeper.reconcile import postgres
 from poolkeeper.reconcile.backends import Backends
 from poolkeeper.reconcile.hold import Hold
 from poolkeeper.reconcile.host import Host
+from poolkeeper.reconcile.pooler import Pooler
 
 # A transaction of that age is taken for one that lasts.
 _LASTING = 1.0
@@ -55,10 +56,11 @@ class Restarted:
 class PlannedRestart:
     """Remembers only since when it waits."""
 
-    def __init__(self, host: Host, paths: ClusterPaths, backends: Backends) -> None:
+    def __init__(self, host: Host, paths: ClusterPaths, backends: Backends, pooler: Pooler) -> None:
         self._host = host
         self._paths = paths
         self._backends = backends
+        self._pooler = pooler
         self._since: float | None = None
         self._rested_at = 0.0
         self.obstacle = ""
@@ -97,7 +99,7 @@ class PlannedRestart:
         # What is to be written is written while clients are still served.
         self._backends.write_checkpoint(desired)
         began = time.monotonic()
-        with self._paused(hold):
+        with self._pooler.frozen(desired), self._paused(hold):
             if not self._await_empty(desired, hold, is_last):
                 if not is_last:
                     self._rested_at = time.monotonic() + _REST

@@ -52,7 +52,7 @@ class Servers:
         self._firewall = Firewall(self._pooler, self._backends)
         self._configured_for: object = None
         self._refused: Mapping[str, str] = {}
-        self._restart = PlannedRestart(host, paths, self._backends)
+        self._restart = PlannedRestart(host, paths, self._backends, self._pooler)
         self._pending: tuple[str, ...] = ()
         self._max_connections = 0
         self._former = ""

@@ -547,9 +547,10 @@ class Resize(Change):
     steps = (
         *before((RENAME, "postgresql.conf"), SIGNAL_POSTGRES),
         *WRITTEN_DOWN,
-        *before(CHECKPOINT, ASK_PAUSE, (ASK_PAUSE, "", 3), STOP_POSTGRES),
+        *before(CHECKPOINT, (RENAME, ENTRIES), RELOAD),
+        *before(ASK_PAUSE, (ASK_PAUSE, "", 3), STOP_POSTGRES),
         *before(START_POSTGRES, (REMOVE_FILE, "start.log"), OPEN_LOG, SPAWN, ACCEPTING),
-        *before(RESUME, (RESUME, "", 3)),
+        *before(RESUME, (RESUME, "", 3), (RENAME, ENTRIES, 2), (RELOAD, "", 2)),
         *before(RESTART_WRITTEN),
         Step("after", RESTART_WRITTEN),
         Step("after", STANDING, nth=2),

@@ -6,7 +6,9 @@ import os
 import shutil
 import signal
 import tempfile
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -162,6 +164,33 @@ def test_a_setting_is_announced_and_installed(maintained: Maintained, uri: str) 
     restart = maintained.list_restarts()[0]
     assert restart["cause"] == "asked"
     assert restart["reasons"] == ["restart PostgreSQL to apply max_worker_processes"]
+
+
+def test_no_backend_logs_in_while_pools_are_paused(maintained: Maintained, uri: str) -> None:
+    """Trap: PAUSE closes it, and until another login succeeds PgBouncer cuts whoever asks."""
+    paused, ended = [], threading.Event()
+
+    def watch() -> None:
+        with maintained.inside.console() as console:
+            while not ended.is_set():
+                found = console.list_entries()
+                paused.extend(each for each in found.values() if each.paused)
+
+    with ThreadPoolExecutor() as threads, running_load(uri, 6, reconnect=True) as load:
+        watching = threads.submit(watch)
+        try:
+            maintained.set_config(max_worker_processes=34)
+            maintained.await_pending("max_worker_processes")
+            maintained.install()
+            maintained.await_done()
+            load.await_turns()
+        finally:
+            ended.set()
+        watching.result()
+    assert not load.errors
+    assert paused and {(each.size, each.max_connections) for each in paused} == {(0, 1)}
+    with maintained.inside.console() as console:
+        assert console.list_entries()["busy"].size == 4
 
 
 def test_with_nothing_pending_nothing_is_restarted(maintained: Maintained) -> None:
