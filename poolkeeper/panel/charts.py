@@ -1,4 +1,4 @@
-"""Charts: what each shows, and the numbers for it. Drawn by static/charts.js; without scripts a
+"""Charts: what each shows, and the numbers for it. Drawn by static/charts/; without scripts a
 page still has what they come to, and a table.
 
 A line is made of terms, which are named as the numbers of the live stream are:
@@ -173,7 +173,7 @@ def draw(
 
 
 def present(drawings: Iterable[Drawing], span: str) -> dict[str, object]:
-    """As charts.js reads it."""
+    """As charts/numbers.js reads it."""
     found = list(drawings)
     return {
         "start": found[0].start if found else 0,

@@ -223,7 +223,9 @@ def test_a_first_visit_loads_little() -> None:
     """Everything that the overview needs, compressed: 150 kB at most."""
     assets = Assets()
     needed = (
-        *("panel.css", "charts.css", "pool.css", "panel.js", "live.js", "charts.js", "pool.js"),
+        *("panel.css", "components.css", "charts.css", "pool.css"),
+        *("panel.js", "live.js", "pool.js"),
+        *("charts/numbers.js", "charts/plot.js", "charts/key.js", "charts/page.js"),
         *("vendor/htmx.min.js", "vendor/uPlot.iife.min.js", "vendor/uPlot.min.css", "icon.svg"),
     )
     sizes = {name: len(cast(bytes, assets._assets[name].compressed)) for name in needed}

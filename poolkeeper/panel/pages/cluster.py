@@ -50,7 +50,7 @@ def send_charts(visit: Visit) -> Response:
 
 
 def answer_charts(visit: Visit, charts: list[Chart]) -> Response:
-    """Charts over the span that the address names, as charts.js reads them."""
+    """Charts over the span that the address names, as charts/numbers.js reads them."""
     span = choose_span(visit.query("span"))
     drawings = visit.drawings.draw(visit.context, visit.cluster_id, charts, span, fine=True)
     return JSONResponse(present(drawings, span), headers={"cache-control": "no-store"})
