@@ -1,6 +1,7 @@
 """Errors as HTTP answers: the only place that knows which error has which status.
 
-The body is DigitalOcean's: ``{"id": …, "message": …, "request_id": …}``, always JSON.
+The body is DigitalOcean's: ``{"id": …, "message": …, "request_id": …}``, always JSON. Where the
+message is one that clients compare, what people should know besides stands in ``detail``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from poolkeeper.api.complaints import is_malformed, word_complaints
 from poolkeeper.domain.errors import (
     Forbidden,
     InvalidRequest,
+    KnownRefusal,
     NotFound,
     PoolkeeperError,
     TooManyRequests,
@@ -89,7 +91,11 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 
 def describe_problem(
-    request_id: str, status: int, message: str, headers: Mapping[str, str] | None = None
+    request_id: str,
+    status: int,
+    message: str,
+    headers: Mapping[str, str] | None = None,
+    detail: str | None = None,
 ) -> Response:
     """The answer to a request that went wrong."""
     body: shapes.Problem = {
@@ -97,6 +103,8 @@ def describe_problem(
         "message": message,
         "request_id": request_id,
     }
+    if detail is not None:
+        body["detail"] = detail
     return Json(body, status, {**_HEADERS.get(status, {}), **(headers or {})})
 
 
@@ -110,6 +118,8 @@ def describe_fault(request_id: str, error: Exception) -> Response:
 
 async def _answer_error(request: Request, error: Exception) -> Response:
     request_id = request.state.request_id
+    if isinstance(error, KnownRefusal):
+        return describe_problem(request_id, 422, error.text, detail=error.reason)
     for kind in type(error).__mro__:
         if kind in _STATUSES:
             headers = {}

@@ -270,8 +270,9 @@ class MetricsCredentialsAnswer(TypedDict):
 
 
 class Problem(TypedDict):
-    """What every error looks like."""
+    """What every error looks like. `detail` is our own: it says more than DigitalOcean's words."""
 
     id: Annotated[str, Field(examples=["unprocessable_entity"])]
     message: str
     request_id: str
+    detail: NotRequired[str]

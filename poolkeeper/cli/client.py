@@ -145,7 +145,9 @@ def _describe(answer: httpx.Response, place: Place, path: tuple[str, ...]) -> st
     """What the API said, and what a person can make of it."""
     status = answer.status_code
     try:
-        message = str(answer.json()["message"])
+        problem = answer.json()
+        message = str(problem["message"])
+        message += f": {problem['detail']}" if "detail" in problem else ""
     except (ValueError, KeyError, TypeError):
         message = f"{answer.reason_phrase or 'unknown error'} at {answer.url}"
     if status == 401:

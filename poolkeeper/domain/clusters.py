@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from poolkeeper.domain.databases import Database
-from poolkeeper.domain.errors import InvalidField, InvalidRequest
+from poolkeeper.domain.errors import InvalidField, InvalidRequest, KnownRefusal
 from poolkeeper.domain.firewall import FirewallRule, GivenRule
 from poolkeeper.domain.names import parse_cluster_name, parse_tags
 from poolkeeper.domain.pools import Pool
@@ -166,7 +166,7 @@ def parse_cluster_request(
     majors = list(majors)
     parse_cluster_name(name)
     if engine != ENGINE:
-        raise InvalidRequest(f"invalid engine: {ENGINE!r} is what can be had")
+        raise KnownRefusal("invalid engine", f"{ENGINE!r} is what can be had", field="engine")
     _check_nodes(num_nodes)
     parsed_size = parse_size(size)
     if region not in REGIONS:
@@ -212,7 +212,11 @@ def plan_storage(cluster: Cluster, request: ResizeRequest) -> int:
 
 def _check_nodes(num_nodes: int) -> None:
     if num_nodes != 1:
-        raise InvalidRequest(f"invalid node count: {num_nodes} asked, one node is what can be had")
+        raise KnownRefusal(
+            "invalid node count",
+            f"{num_nodes} asked, one node is what can be had",
+            field="num_nodes",
+        )
 
 
 def _choose_version(version: str | None, majors: list[str]) -> str:
@@ -224,9 +228,9 @@ def _choose_version(version: str | None, majors: list[str]) -> str:
     if not version:
         return majors[0]
     if version not in majors:
-        raise InvalidRequest(
-            f"invalid cluster engine version: {version!r} is not installed on this host,"
-            f" which has {', '.join(majors)}",
+        raise KnownRefusal(
+            "invalid cluster engine version",
+            f"{version!r} is not installed on this host, which has {', '.join(majors)}",
             field="version",
         )
     return version

@@ -5,6 +5,7 @@
     PoolkeeperError                      one line: what happened, what it means, what to do
     ├── InvalidRequest          422      the caller asked for something that cannot be
     │   ├── InvalidField                 … because of one field, which it names
+    │   ├── KnownRefusal                 … and DigitalOcean's clients compare the words
     │   ├── NameTaken                    … because the name is in use
     │   ├── StillInUse                   … because pools use what was to be deleted
     │   ├── BudgetExceeded               … because the backend connections do not suffice
@@ -51,6 +52,17 @@ class InvalidField(InvalidRequest):
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}", field=field, reason=reason)
+
+
+class KnownRefusal(InvalidRequest):
+    """What DigitalOcean refuses, too, in a ``text`` that its clients compare to the letter.
+
+    ``str()`` and ``reason`` say more, for people.
+    """
+
+    def __init__(self, text: str, reason: str, *, field: str) -> None:
+        super().__init__(f"{text}: {reason}", field=field, reason=reason)
+        self.text = text
 
 
 class NameTaken(InvalidRequest):

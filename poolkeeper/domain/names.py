@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from poolkeeper.domain.errors import InvalidField, InvalidRequest
+from poolkeeper.domain.errors import InvalidField, InvalidRequest, KnownRefusal
 
 _POOL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{2,62}")
 _CLUSTER = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,61}[a-z0-9])")
@@ -40,10 +40,10 @@ def parse_pool_name(text: str) -> str:
 def parse_cluster_name(text: str) -> str:
     """A cluster's name: 3–63 lower-case letters, digits and inner hyphens."""
     if not _CLUSTER.fullmatch(text):
-        raise InvalidRequest(
-            "invalid cluster name: 3 to 63 characters out of a-z 0-9 -, with no - at either end",
+        raise KnownRefusal(
+            "invalid cluster name",
+            "3 to 63 characters out of a-z 0-9 -, with no - at either end",
             field="name",
-            reason="3 to 63 characters out of a-z 0-9 -, with no - at either end",
         )
     return text
 

@@ -10,7 +10,7 @@ import functools
 import re
 from dataclasses import dataclass
 
-from poolkeeper.domain.errors import InvalidRequest
+from poolkeeper.domain.errors import KnownRefusal
 
 CONNECTIONS_PER_GIB = 25
 RESERVED_CONNECTIONS = 3
@@ -71,11 +71,12 @@ class Size:
 
 @functools.cache
 def parse_size(slug: str) -> Size:
-    """The size of that slug. Raises InvalidRequest with DigitalOcean's text."""
+    """The size of that slug. Raises KnownRefusal with DigitalOcean's text."""
     match = _SLUG.fullmatch(slug)
     if slug not in SLUGS or match is None:
-        raise InvalidRequest(
-            f"invalid size: it is a slug such as {DEFAULT_SIZE}; the options list all",
+        raise KnownRefusal(
+            "invalid size",
+            f"it is a slug such as {DEFAULT_SIZE}; the options list all",
             field="size",
         )
     return Size(slug, int(match["vcpus"]), int(match["gib"]))

@@ -173,7 +173,7 @@ def test_dry_run_checks_and_creates_nothing(front: Front, main: Cluster) -> None
     assert (taken.status_code, taken.json()["message"]) == (422, "cluster name is not available")
     wrong = front.call("POST", "/v2/databases", BODY | {"dry_run": True, "size": "xxl"})
     assert wrong.status_code == 422
-    assert wrong.json()["message"].startswith("invalid size: ")
+    assert wrong.json()["message"] == "invalid size"
     assert front.look() == before
 
 

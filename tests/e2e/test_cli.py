@@ -51,6 +51,11 @@ class TestClusters:
         assert by_name["id"] == cluster["id"]
         assert cluster["id"] in [each["id"] for each in read_json("dbs", "ls")]
 
+    def test_a_refused_one_is_told_what_would_do(self, run: Run) -> None:
+        refused = run("databases", "create", "other", "--size", "xxl", check=False)
+        assert refused.returncode == 1
+        assert "invalid size: it is a slug such as db-s-1vcpu-1gb" in refused.stderr
+
     def test_columns_are_doctls(self, cluster: Cluster, run: Run) -> None:
         header, *rows = run("databases", "list").stdout.splitlines()
         for name in ("ID", "Name", "Number of Nodes", "Storage (MiB)"):

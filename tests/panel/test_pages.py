@@ -69,7 +69,7 @@ def test_htmx_is_told_where_to_go(panel: Panel) -> None:
         ("name", "Bad Name", "3 to 63 characters"),
         ("name", "main", "cluster name is not available"),
         ("version", "9", "is not installed on this host"),
-        ("size", "huge", "invalid size"),
+        ("size", "huge", "it is a slug such as"),
         ("region", "moon1", "is not valid"),
     ],
 )

@@ -99,11 +99,11 @@ def test_a_size_that_there_is_not_is_refused(panel: Panel, cluster_id: UUID, pat
     browser = panel.browse_as(READ, UPDATE)
     answer = browser.get(f"{path}/resize?size=%22%3E%3Cimg%20src=x%3E")
     assert answer.status_code == 422
-    assert "invalid size" in read_error(answer.text, "size")
+    assert "it is a slug such as" in read_error(answer.text, "size")
     assert "<img src=x" not in answer.text
     answer = browser.send(f"{path}/resize", {"size": "huge", "from": "db-s-1vcpu-1gb"})
     assert answer.status_code == 422
-    assert "invalid size" in read_error(answer.text, "size")
+    assert "it is a slug such as" in read_error(answer.text, "size")
 
 
 def test_a_resize_planned_for_another_size_is_not_made(
