@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
-from fastapi import Request, Security
+from fastapi import Request, Security, params
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer, SecurityScopes
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from poolkeeper.api.paths import parse_cluster_id
 from poolkeeper.api.repeats import Handler, watch_delivery
 from poolkeeper.domain.errors import InvalidRequest, NotFound, Unauthenticated
 from poolkeeper.domain.tokens import ADMIN, CREATE, DELETE, READ, UPDATE, VIEW_CREDENTIALS, Token
 from poolkeeper.usecases.attempts import Attempt
+from poolkeeper.usecases.clusters import require_live_cluster
 from poolkeeper.usecases.context import Context
 from poolkeeper.usecases.tokens import authenticate
 
@@ -45,7 +50,11 @@ class Caller:
 
 
 class GuardedRoute(APIRoute):
-    """A route that asks for a token before it looks at anything that was sent."""
+    """A route that asks for a token before it looks at anything that was sent.
+
+    What is wrong with a request to a cluster that is not there is said of the cluster: clients
+    look for 404, whatever else they sent.
+    """
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
@@ -61,12 +70,26 @@ class GuardedRoute(APIRoute):
             if request.state.allowance is not None:
                 request.state.allowance.demand()
             _refuse_nul(request)
-            if request.method == "GET":
-                return await handle(request)
-            async with request.app.state.changes:
-                return await handle(request)
+            try:
+                if request.method == "GET":
+                    return await handle(request)
+                async with request.app.state.changes:
+                    return await handle(request)
+            except (RequestValidationError, InvalidRequest, HTTPException):
+                # Of a body that cannot be read, scopes have not been asked for yet.
+                for scope in list_scopes(self.endpoint):
+                    token.demand(scope)
+                await run_in_threadpool(_look_for_cluster, request)
+                raise
 
         return guard
+
+
+def list_scopes(endpoint: Callable[..., Any]) -> list[str]:
+    """The scopes that a route's function takes."""
+    hints = get_type_hints(endpoint, include_extras=True)
+    parts = [part for hint in hints.values() for part in getattr(hint, "__metadata__", ())]
+    return [s for part in parts if isinstance(part, params.Security) for s in part.scopes or ()]
 
 
 async def _demand_scopes(
@@ -92,6 +115,14 @@ def _read_token(request: Request) -> str:
     if kind.lower() != "bearer":
         raise Unauthenticated
     return value.strip()
+
+
+def _look_for_cluster(request: Request) -> None:
+    """Raises NotFound if the address names a cluster that is not there."""
+    found = request.path_params
+    named = found.get("database_cluster_uuid", found.get("cluster_id"))
+    if named is not None:
+        require_live_cluster(request.app.state.context, parse_cluster_id(named))
 
 
 def _refuse_nul(request: Request) -> None:
