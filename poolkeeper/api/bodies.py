@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from poolkeeper.api.config_schema import describe_settings
 from poolkeeper.domain.clusters import ENGINE, REGIONS
@@ -72,6 +72,17 @@ class AutoscaleBody(Body):
     """What of a cluster is to grow by itself."""
 
     storage: StorageBody
+
+
+class AutoscaleChangeBody(AutoscaleBody):
+    """What of a cluster is to grow by itself; within `autoscale`, too, as `GET` shows it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unwrap(cls, given: Any) -> Any:
+        """DigitalOcean's description and its clients disagree; both are right here."""
+        inner = given.get("autoscale") if isinstance(given, dict) else None
+        return inner if isinstance(inner, dict) and "storage" not in given else given
 
 
 class ServiceNamesBody(Body):

@@ -11,7 +11,12 @@ from starlette.responses import Response
 from poolkeeper.api import shapes
 from poolkeeper.api.answers import Json, no_content
 from poolkeeper.api.auth import GuardedRoute, Reader, Updater
-from poolkeeper.api.bodies import AutoscaleBody, DoSettingsBody, ServiceNamesBody, StorageBody
+from poolkeeper.api.bodies import (
+    AutoscaleChangeBody,
+    DoSettingsBody,
+    ServiceNamesBody,
+    StorageBody,
+)
 from poolkeeper.api.paths import ClusterId
 from poolkeeper.api.problems import DOCUMENTED
 from poolkeeper.domain.autoscale import parse_autoscale
@@ -39,7 +44,7 @@ def get_autoscale(caller: Reader, cluster_id: ClusterId) -> Json:
 
 
 @router.put("/autoscale", operation_id="databases_update_autoscale", status_code=204)
-def update_autoscale(caller: Updater, cluster_id: ClusterId, body: AutoscaleBody) -> Response:
+def update_autoscale(caller: Updater, cluster_id: ClusterId, body: AutoscaleChangeBody) -> Response:
     """Set when storage is to grow. It is kept and shown; the disk is the host's own."""
     autoscale = read_autoscale(body.storage)
     cluster_settings.update_autoscale(caller.context, caller.actor, cluster_id, autoscale)

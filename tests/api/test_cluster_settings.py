@@ -38,9 +38,12 @@ def put_names(front: Front, cluster: Json, names: object) -> Any:
     return front.call("PUT", at(cluster, "do_settings"), body)
 
 
-def test_autoscale_is_off_until_it_is_set(front: Front, main: Json) -> None:
+@pytest.mark.parametrize("body", [{"storage": WHOLE}, {"autoscale": {"storage": WHOLE}}])
+def test_autoscale_is_off_until_it_is_set_in_either_shape(
+    front: Front, main: Json, body: Json
+) -> None:
     assert read_autoscale(front, main) == FIRST
-    assert front.call("PUT", at(main, "autoscale"), {"storage": WHOLE}).status_code == 204
+    assert front.call("PUT", at(main, "autoscale"), body).status_code == 204
     assert read_autoscale(front, main) == WHOLE
 
 
@@ -79,7 +82,22 @@ def test_autoscale_that_cannot_be(front: Front, main: Json, storage: object, mes
     answer = front.call("PUT", at(main, "autoscale"), {"storage": storage})
     assert answer.status_code == 422
     assert message in answer.json()["message"]
+    nested = front.call("PUT", at(main, "autoscale"), {"autoscale": {"storage": storage}})
+    assert (nested.status_code, nested.json()["message"]) == (422, answer.json()["message"])
     assert read_autoscale(front, main) == FIRST
+
+
+def test_what_is_read_of_autoscale_can_be_put_back(front: Front, main: Json) -> None:
+    front.call("PUT", at(main, "autoscale"), {"storage": WHOLE})
+    whole = front.call("GET", at(main, "autoscale")).json()
+    assert front.call("PUT", at(main, "autoscale"), whole).status_code == 204
+    assert read_autoscale(front, main) == WHOLE
+
+
+@pytest.mark.parametrize("body", [{}, {"autoscale": None}, {"autoscale": {}}, {"autoscale": 1}])
+def test_autoscale_without_storage_is_told(front: Front, main: Json, body: Json) -> None:
+    answer = front.call("PUT", at(main, "autoscale"), body)
+    assert (answer.status_code, answer.json()["message"]) == (422, "storage: is required")
 
 
 def test_names_are_replaced_whole(front: Front, main: Json) -> None:

@@ -145,8 +145,9 @@ def test_maintenance_is_announced_and_made_when_asked(official: Official, cluste
 def test_autoscale_is_kept_in_both_shapes(official: Official, cluster: Json) -> None:
     databases = official.databases
     storage = {"enabled": True, "threshold_percent": 70, "increment_gib": 20}
-    assert databases.update_autoscale(cluster["id"], {"storage": storage}) is None
-    assert official.status == 204
+    for body in ({"storage": storage}, {"autoscale": {"storage": storage}}):
+        assert databases.update_autoscale(cluster["id"], body) is None
+        assert official.status == 204
     found = databases.get_autoscale(cluster["id"])
     assert official.status == 200
     assert found["storage"] == found["autoscale"]["storage"] == storage
