@@ -38,14 +38,30 @@ def parse_window(day: str, hour: str) -> MaintenanceWindow:
 
 def find_opening(window: MaintenanceWindow, now: datetime) -> datetime | None:
     """When the window opened that is open now; None if it is closed. ``now`` is in UTC."""
+    latest = _find_latest_opening(window, now)
+    return latest if now < latest + DURATION else None
+
+
+def find_next_restart(
+    window: MaintenanceWindow, started_at: datetime | None, now: datetime
+) -> datetime:
+    """When what waits for a restart of PostgreSQL, which runs since ``started_at``, gets it: at
+    the next opening, or at once if that lies in the past.
+
+    A window has one restart at most, so that what a restart does not cure cannot have one
+    follow the other.
+    """
+    opening = find_opening(window, now)
+    if opening is not None and (started_at is None or started_at < opening):
+        return opening
+    return _find_latest_opening(window, now) + _WEEK
+
+
+def _find_latest_opening(window: MaintenanceWindow, now: datetime) -> datetime:
     hour, minute, second = map(int, window.hour.split(":"))
-    ahead = DAYS.index(window.day) - now.weekday()
     opening = now.replace(hour=hour, minute=minute, second=second, microsecond=0)
-    opening += timedelta(days=ahead)
-    for each in (opening, opening - _WEEK):
-        if each <= now < each + DURATION:
-            return each
-    return None
+    opening += timedelta(days=DAYS.index(window.day) - now.weekday())
+    return opening if opening <= now else opening - _WEEK
 
 
 def describe_pending(settings: Sequence[str], running: str, installed: str) -> tuple[str, ...]:
@@ -64,14 +80,12 @@ def decide_restart(
 ) -> RestartCause | None:
     """Whether PostgreSQL, which runs since ``started_at``, is to be restarted, and why.
 
-    Only if something waits for it. A window has one restart at most, so that what a restart
-    does not cure cannot have one follow the other.
+    Only if something waits for it.
     """
     if not state.pending:
         return None
     if cluster.restart_generation > state.restarted_generation:
         return RestartCause.ASKED
-    opening = find_opening(cluster.maintenance, now)
-    if opening is not None and started_at < opening:
+    if find_next_restart(cluster.maintenance, started_at, now) <= now:
         return RestartCause.WINDOW
     return None

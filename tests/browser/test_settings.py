@@ -182,7 +182,7 @@ def test_settings_without_scripts(
         page.goto(f"{path}/configuration")
         page.get_by_label("max_wal_senders").fill("21")
         page.get_by_role("button", name="Save the changes").click()
-        expect(page.get_by_text("Waiting for a restart of PostgreSQL")).to_be_visible()
+        expect(page.get_by_text("At the restart of PostgreSQL, ")).to_be_visible()
         page.goto(path)
         page.get_by_text("Apply now…").click()
         page.get_by_role("button", name="Restart PostgreSQL and apply").click()

@@ -5,16 +5,19 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
 from poolkeeper.domain.clusters import Cluster
 from poolkeeper.domain.config_options import OPTIONS
+from poolkeeper.domain.maintenance import DAYS, parse_window
 from poolkeeper.domain.tokens import READ, UPDATE
 from poolkeeper.panel.config_rows import parse, show
 from poolkeeper.usecases.clusters import require_live_cluster
 from poolkeeper.usecases.config import patch_config
+from poolkeeper.usecases.maintenance import set_window
 from tests.panel.browsing import Panel
 
 _FIELD = re.compile(r'<input type="(?:text|hidden)"[^>]* name="([^"]+)" value="([^"]*)"')
@@ -104,11 +107,33 @@ def test_only_what_was_changed_is_sent(panel: Panel, cluster_id: UUID, path: str
         "pgbouncer": {"server_idle_timeout": 120, "ignore_startup_parameters": ["search_path"]},
         "max_worker_processes": 16,
     }
-    assert "Waiting for a restart of PostgreSQL: max_worker_processes." in page
+    assert re.search(
+        r"At the restart of PostgreSQL, \w+ \d\d \w+, \d\d:\d\d UTC: max_worker_processes\.", page
+    )
     assert "work_mem = 12" in page
     assert "Now <code>120</code>, default <code>600</code>" in page
     assert "Wanted <code>16</code>" in page
     assert "Now <code>extra_float_digits, search_path</code>" in page
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_it_is_said_when_a_change_is_in_force_and_what_the_restart_does(
+    panel: Panel, cluster_id: UUID, path: str, is_open: bool
+) -> None:
+    opening = datetime.now(UTC) - timedelta(hours=0 if is_open else 24)
+    window = parse_window(DAYS[opening.weekday()], f"{opening:%H}:00")
+    set_window(panel.context, "test", cluster_id, window)
+    page = panel.browse_as(READ, UPDATE).get(path).text
+    next_time = f"{opening + timedelta(days=7):%A %d %B, %H}:00 UTC"
+    when = "at once: the maintenance window is open" if is_open else next_time
+    assert f'data-restart="{when}' in page or f"maintenance window, {when}" in page
+    assert 'data-effect="restart" data-text="max_wal_senders' in page
+    assert 'data-effect="live" data-text="work_mem' in page
+    assert "Who is left after that is cut" in page
+    told = send(panel, path, max_wal_senders="21", work_mem="12")[1]
+    assert "In force: work_mem." in told
+    when = "now: the maintenance window is open" if is_open else next_time
+    assert f"At the restart of PostgreSQL, {when}: max_wal_senders." in told
 
 
 def test_what_somebody_else_changed_meanwhile_stays(
@@ -189,7 +214,9 @@ def test_what_postgresql_refuses_is_said_above_the_form(
 
 
 def list_hidden(page: str) -> Mapping[str, bool]:
-    found = re.findall(r'<div class="setting[^"]*" data-text="(\S+) [^"]*"( hidden)?>', page)
+    found = re.findall(
+        r'<div class="setting[^"]*" data-effect="[a-z]+" data-text="(\S+) [^"]*"( hidden)?>', page
+    )
     return {name: bool(hidden) for name, hidden in found}
 
 

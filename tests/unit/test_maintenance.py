@@ -17,6 +17,7 @@ from poolkeeper.domain.clusters import (
     parse_resize_request,
     plan_storage,
 )
+from poolkeeper.domain.config_plan import plan_config
 from poolkeeper.domain.errors import InvalidField, InvalidRequest, SizeTooSmall
 from poolkeeper.domain.maintenance import (
     DAYS,
@@ -24,6 +25,7 @@ from poolkeeper.domain.maintenance import (
     RestartCause,
     decide_restart,
     describe_pending,
+    find_next_restart,
     find_opening,
     parse_window,
 )
@@ -111,6 +113,35 @@ class TestDecideRestart:
         assert self.decide(CLUSTER, PENDING) is None
         assert self.decide(self.WINDOW, PENDING) is RestartCause.WINDOW
         assert self.decide(self.WINDOW, PENDING, timedelta(minutes=59)) is None
+
+
+@pytest.mark.parametrize(
+    ("started", "restart"),
+    [
+        (None, timedelta(hours=-1)),
+        (timedelta(days=-9), timedelta(hours=-1)),
+        # It has had its restart.
+        (timedelta(minutes=-59), timedelta(days=7, hours=-1)),
+    ],
+)
+def test_a_change_of_settings_is_planned(started: timedelta | None, restart: timedelta) -> None:
+    window = MaintenanceWindow("sunday", "11:00:00")
+    started_at = None if started is None else NOON + started
+    plan = plan_config(["jit", "max_wal_senders"], window, started_at, NOON)
+    assert (plan.live, plan.waiting) == (("jit",), ("max_wal_senders",))
+    assert (plan.restart_at, plan.is_due) == (NOON + restart, restart < timedelta(0))
+
+
+@given(st.sampled_from(DAYS), st.times(), st.datetimes(datetime(2026, 1, 1), datetime(2028, 1, 1)))
+def test_the_next_restart_is_at_an_opening(day: str, hour: object, at: datetime) -> None:
+    now = at.replace(tzinfo=UTC)
+    window = parse_window(day, f"{hour:%H:%M:%S}")
+    restart = find_next_restart(window, None, now)
+    assert find_opening(window, restart) == restart
+    assert -DURATION < restart - now <= timedelta(days=7)
+    # PostgreSQL has been restarted in it: the next one is a week later.
+    made = max(now, restart)
+    assert find_next_restart(window, made, made) == restart + timedelta(days=7)
 
 
 def test_what_waits_is_told_in_sentences() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import UTC, datetime
+
 from starlette.responses import Response
 
-from poolkeeper.domain.config_options import OPTIONS
+from poolkeeper.domain.config_plan import ConfigPlan, plan_config
 from poolkeeper.domain.errors import InvalidRequest, Refused
+from poolkeeper.domain.standing import ClusterDetail
 from poolkeeper.domain.tokens import READ, UPDATE
 from poolkeeper.panel import config_rows
 from poolkeeper.panel.forms import Form
@@ -38,7 +42,8 @@ def change_configuration(visit: Visit) -> Response:
     elif not changes:
         return visit.redirect(visit.address, "Nothing was changed.")
     elif _patch(visit, form, changes):
-        return visit.redirect(visit.address, _tell(changes))
+        detail = get_detail(visit.context, visit.cluster_id)
+        return visit.redirect(visit.address, _tell(_plan(detail, changes)))
     return _show(visit, form, 422)
 
 
@@ -56,18 +61,26 @@ def _patch(visit: Visit, form: Form, changes: dict[str, object]) -> bool:
     return False
 
 
-def _tell(changes: dict[str, object]) -> str:
-    waiting = [name for name in changes if OPTIONS[name].restart]
-    live = [name for name in changes if name not in waiting]
+def _plan(detail: ClusterDetail, names: Collection[str]) -> ConfigPlan:
+    """What becomes of changes of these settings, made now."""
+    servers = [each for each in detail.processes if each.kind == "postgres"]
+    started_at = servers[0].started_at if servers else None
+    return plan_config(names, detail.cluster.maintenance, started_at, datetime.now(UTC))
+
+
+def _tell(plan: ConfigPlan) -> str:
     parts = []
-    if live:
-        parts.append(f"In force: {_list(live)}.")
-    if waiting:
-        parts.append(f"Waiting for a restart of PostgreSQL: {_list(waiting)}.")
+    if plan.live:
+        parts.append(f"In force: {_list(plan.live)}.")
+    if plan.waiting:
+        when = f"{plan.restart_at:%A %d %B, %H:%M} UTC"
+        if plan.is_due:
+            when = "now: the maintenance window is open"
+        parts.append(f"At the restart of PostgreSQL, {when}: {_list(plan.waiting)}.")
     return " ".join(parts)
 
 
-def _list(names: list[str]) -> str:
+def _list(names: tuple[str, ...]) -> str:
     more = len(names) - _MOST_NAMES
     return ", ".join([*names[:_MOST_NAMES], *([f"{more} more"] if more > 0 else [])])
 
@@ -86,4 +99,6 @@ def _show(visit: Visit, form: Form, status: int) -> Response:
         fixed=config_rows.list_fixed(),
         query=visit.query("q"),
         was=config_rows.WAS,
+        plan=_plan(detail, ()),
+        restart_wait=visit.context.restart_wait.total_seconds(),
     )

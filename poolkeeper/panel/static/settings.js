@@ -30,11 +30,27 @@
     if (was) field.classList.toggle("is-changed", field.value.trim() !== was.value.trim());
   }
 
+  // One line for each change: when it is in force.
+  function plan() {
+    const planned = document.getElementById("planned");
+    if (!planned) return;
+    planned.replaceChildren(...[...document.querySelectorAll(".setting .is-changed")].map((field) => {
+      const line = document.createElement("li"), name = document.createElement("code");
+      name.textContent = field.name;
+      line.append(name, `: ${planned.dataset[field.closest(".setting").dataset.effect]}`);
+      return line;
+    }));
+  }
+
   search.addEventListener("input", () => { find(); remember(); });
   search.form.addEventListener("submit", (event) => event.preventDefault());
   document.addEventListener("input", (event) => {
-    if (event.target.closest(".setting")) mark(event.target);
+    if (!event.target.closest(".setting")) return;
+    mark(event.target);
+    plan();
   });
-  document.addEventListener("htmx:afterSettle", find);
+  document.addEventListener("htmx:afterSettle", () => { find(); plan(); });
+  for (const field of document.querySelectorAll(".setting .control > [id]")) mark(field);
   find();
+  plan();
 })();
