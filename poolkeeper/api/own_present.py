@@ -88,6 +88,8 @@ def present_plan(plan: PoolPlan) -> own_shapes.Plan:
             "left": plan.budget.left,
         },
         "disconnects": plan.disconnects,
+        "clients": plan.clients,
+        "warnings": list(plan.warnings),
     }
 
 

@@ -122,11 +122,14 @@ class PlannedBudget(TypedDict):
 
 
 class Plan(TypedDict):
-    """What a change would do. `disconnects` is how many clients it would cut: none."""
+    """What a change would do. `disconnects` is how many clients it cuts by itself: none.
+    `warnings` say who may be cut later, `clients` how many are connected now (null: not seen)."""
 
     changes: list[Change]
     budget: PlannedBudget
     disconnects: int
+    clients: int | None
+    warnings: list[str]
 
 
 class Event(TypedDict):

@@ -6,13 +6,14 @@ How each change reaches clients was found by running PgBouncer: docs/pools.md ha
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from poolkeeper.domain.pools import PoolFacts, PoolMode, PoolShape
 
 
 class Effect(enum.StrEnum):
-    """When a change reaches clients that are connected; none of them disconnects anybody."""
+    """When a change reaches clients that are connected; none by itself disconnects anybody."""
 
     LIVE = "live"
     NEXT_TRANSACTION = "next-transaction"
@@ -44,15 +45,29 @@ class BudgetLine:
 
 
 @dataclass(frozen=True)
+class Clients:
+    """Who is connected to the pool now, None if that was not seen; and after how many seconds
+    of waiting PgBouncer cuts a client, 0: never."""
+
+    connected: int | None
+    query_wait_timeout: int
+
+
+@dataclass(frozen=True)
 class PoolPlan:
-    """All changes of one update. ``disconnects`` is always 0: only DELETE cuts."""
+    """All changes of one update. ``disconnects`` is always 0: only DELETE cuts by itself.
+    ``warnings``: who may be cut in the end, in sentences. ``clients``: who is connected now."""
 
     changes: tuple[Change, ...]
     budget: BudgetLine
+    clients: int | None
+    warnings: tuple[str, ...] = ()
     disconnects: int = 0
 
 
-def plan_change(before: PoolShape, after: PoolShape, facts: PoolFacts) -> PoolPlan:
+def plan_change(
+    before: PoolShape, after: PoolShape, facts: PoolFacts, clients: Clients
+) -> PoolPlan:
     """Compare two shapes of a pool. The new one must have been admitted."""
     changes = [
         change
@@ -65,7 +80,35 @@ def plan_change(before: PoolShape, after: PoolShape, facts: PoolFacts) -> PoolPl
         if change is not None
     ]
     budget = BudgetLine(facts.budget, sum(facts.held.values()), after.size)
-    return PoolPlan(tuple(changes), budget)
+    return PoolPlan(
+        tuple(changes), budget, clients.connected, tuple(_list_warnings(before, after, clients))
+    )
+
+
+def _list_warnings(before: PoolShape, after: PoolShape, clients: Clients) -> Iterator[str]:
+    becomes = after.mode if before.mode != after.mode else None
+    shrinks = after.mode is PoolMode.SESSION and after.size < before.size
+    if becomes is PoolMode.SESSION or shrinks:
+        yield from _warn_of_sessions(after.size, clients)
+    if becomes is PoolMode.STATEMENT:
+        yield "A transaction that is open, or begun later, is refused, and its client cut."
+
+
+def _warn_of_sessions(size: int, clients: Clients) -> Iterator[str]:
+    """In session mode a client keeps its backend until it leaves."""
+    limit = clients.query_wait_timeout
+    end = f", and are cut after {limit} s (query_wait_timeout)" if limit else " for ever if need be"
+    if clients.connected is None:
+        yield (
+            f"In session mode each client that works keeps a backend until it leaves. Clients"
+            f" beyond {size} wait for one{end}. How many are connected is not known now."
+        )
+    elif clients.connected > size:
+        yield (
+            f"{clients.connected} clients are connected, and in session mode each that works keeps"
+            f" a backend until it leaves: {clients.connected - size} of them find none among"
+            f" {size}. They wait{end}."
+        )
 
 
 def _plan_size(before: PoolShape, after: PoolShape) -> Change | None:

@@ -11,7 +11,7 @@ from poolkeeper.domain.clusters import Cluster
 from poolkeeper.domain.errors import NotFound
 from poolkeeper.domain.events import Event, EventKind
 from poolkeeper.domain.names import parse_pool_name
-from poolkeeper.domain.plan import PoolPlan, plan_change
+from poolkeeper.domain.plan import Clients, PoolPlan, plan_change
 from poolkeeper.domain.pools import (
     Pool,
     PoolFacts,
@@ -130,7 +130,10 @@ def plan_pool(context: Context, cluster_id: UUID, name: str, change: ShapeChange
         user=change.user or None,
         inbound=change.user == "",
     )
-    return plan_change(before, admit_shape(after, facts), facts)
+    load = context.observations.loads(cluster_id).get(name)
+    connected = None if load is None else load.clients_active + load.clients_waiting
+    clients = Clients(connected, context.query_wait_timeout)
+    return plan_change(before, admit_shape(after, facts), facts, clients)
 
 
 def _insert(

@@ -175,7 +175,8 @@ def test_plan_says_what_a_change_would_do_and_does_nothing(
     ]
     assert all(change["detail"] for change in answer["changes"])
     assert answer["budget"] == {"total": 22, "held_by_others": 2, "asked": 15, "left": 5}
-    assert answer["disconnects"] == 0
+    assert (answer["disconnects"], answer["clients"]) == (0, None)
+    assert "query_wait_timeout" in answer["warnings"][0]
     for nothing in ({}, {"size": None, "mode": None, "db": None, "user": None}, {"size": 10}):
         assert front.call("POST", plan, nothing).json()["plan"]["changes"] == []
     assert front.look() == before

@@ -126,11 +126,12 @@ def test_without_any_connection_left_the_form_says_what_helps(
 def test_the_plan_is_shown_before_anything_is_changed(panel: Panel, cluster_id: UUID) -> None:
     create_user(panel.context, "test", cluster_id, "app")
     path = add_web(panel, cluster_id)
+    panel.context.observations.put_loads(cluster_id, {"web": PoolLoad(6, 1, 5, 0, 0.0)})
     browser = panel.browse_as(READ, UPDATE)
     assert "Change something" in browser.get(f"{path}/edit").text
     query = "db=defaultdb&user=app&mode=session&size=8"
     page = browser.get(f"{path}/edit?{query}").text
-    assert "Nobody is disconnected." in page
+    assert "Nobody is disconnected.</strong> 7 clients connected now." in page
     assert "its client cut" not in page
     assert 'Size: <span class="before">5</span> → <strong>8</strong>' in page
     assert 'User: <span class="before">doadmin</span> → <strong>app</strong>' in page
@@ -141,6 +142,9 @@ def test_the_plan_is_shown_before_anything_is_changed(panel: Panel, cluster_id: 
     assert "Nothing would change" in same
     cut = browser.get(f"{path}/edit?db=defaultdb&user=doadmin&mode=statement&size=5").text
     assert "is refused, and its client cut" in cut
+    crowded = browser.get(f"{path}/edit?db=defaultdb&user=doadmin&mode=session&size=5").text
+    assert "Nobody is disconnected" not in crowded
+    assert "2 of them find none among 5" in crowded
 
 
 def test_a_change_that_cannot_be_says_so_beside_its_field(panel: Panel, cluster_id: UUID) -> None:

@@ -168,6 +168,7 @@ def _describe_plan(plan: Mapping[str, Any]) -> str:
         + f"Budget: {budget['total']} backend connections, {budget['held_by_others']} held by "
         f"other pools, {budget['asked']} asked for here, {budget['left']} left.\n"
         + f"Clients disconnected: {cut or 'none'}.\n"
+        + "".join(f"Warning: {warning}\n" for warning in plan.get("warnings", ()))
     )
 
 
