@@ -11,6 +11,8 @@ from poolkeeper.domain.status import PoolClients, PoolLoad
 
 # Of a span, so much must have been seen before anything is said about all of it.
 _ENOUGH_POINTS = 30
+# More is a gap now and then, such as a server that was slow to answer.
+_WITHOUT_GAPS = 0.9
 _OFTEN_FULL = 0.5
 _FULL = 0.95
 _LONG_WAIT = 1.0
@@ -35,8 +37,8 @@ class PoolWarning:
 
 @dataclass(frozen=True)
 class PoolFindings:
-    """What is known of a pool. ``busy``: of a span, mean backends at work, None where nothing
-    was seen; ``most_busy``: the greatest of any second; ``span``: how the span is called.
+    """What is known of a pool. ``busy``: mean backends at work, one for each ``step`` seconds
+    up to now, None where nothing was seen; ``most_busy``: the greatest of any second.
     ``idle_in_transaction``: backends of the whole cluster that are held so.
     ``query_wait_timeout``: PgBouncer's, in seconds; 0: clients wait for ever."""
 
@@ -46,7 +48,7 @@ class PoolFindings:
     idle_in_transaction: int
     busy: Sequence[float | None]
     most_busy: float | None
-    span: str
+    step: int
     query_wait_timeout: int = 0
 
 
@@ -142,22 +144,39 @@ def _warn_of_size(found: PoolFindings) -> Iterator[PoolWarning]:
     busy = [each for each in found.busy if each is not None]
     if len(busy) < _ENOUGH_POINTS or found.most_busy is None:
         return
+    over = _word_span(found)
     full = sum(each >= _FULL * size for each in busy) / len(busy)
     if full >= _OFTEN_FULL:
         yield PoolWarning(
             Tone.WARN,
-            f"All backends were in use in {full:.0%} of the last {found.span}",
+            f"All backends were in use in {full:.0%} of {over}",
             f"The size of {size} is what limits this pool. While the machine has processors to"
             " spare, a larger one lets more run at once.",
         )
     elif size > 1 and 0 < found.most_busy <= size / 2:
         yield PoolWarning(
             Tone.HINT,
-            f"At most {found.most_busy:.0f} of {size} backends were in use at once"
-            f" in the last {found.span}",
+            f"At most {found.most_busy:.0f} of {size} backends were in use at once in {over}",
             "What this pool holds and does not use, others cannot have: a smaller size gives it"
             " back to the budget.",
         )
+
+
+def _word_span(found: PoolFindings) -> str:
+    """The time since the pool was first seen, less if there are gaps in it."""
+    known = [index for index, each in enumerate(found.busy) if each is not None]
+    since, seen = len(found.busy) - known[0], len(known)
+    last = f"the last {_word_time(since * found.step)}"
+    if seen < _WITHOUT_GAPS * since:
+        return f"the {_word_time(seen * found.step)} seen of {last}"
+    return last
+
+
+def _word_time(seconds: int) -> str:
+    for least, factor, unit in ((2 * 86400, 86400, "d"), (3600, 3600, "h"), (60, 60, "min")):
+        if seconds >= least:
+            return f"{seconds / factor:.2g} {unit}"
+    return f"{seconds} s"
 
 
 def _word_seconds(seconds: float) -> str:

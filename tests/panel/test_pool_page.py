@@ -25,7 +25,7 @@ QUIET = PoolFindings(
     idle_in_transaction=0,
     busy=[5.0] * 90,
     most_busy=7.0,
-    span="15 min",
+    step=10,
 )
 
 
@@ -181,6 +181,18 @@ def test_a_size_that_limits_and_one_that_is_never_used() -> None:
     assert warning.title == "All backends were in use in 67% of the last 15 min"
     [warning] = list_warnings(replace(QUIET, busy=[1.0] * 90, most_busy=2.0))
     assert warning.title == "At most 2 of 8 backends were in use at once in the last 15 min"
+    # Or for as long as the pool is there.
+    young = [None] * 54 + [8.0] * 36
+    [warning] = list_warnings(replace(QUIET, busy=young, most_busy=8.0))
+    assert warning.title == "All backends were in use in 100% of the last 6 min"
+    [warning] = list_warnings(replace(QUIET, busy=young, most_busy=8.0, step=40))
+    assert warning.title.endswith("of the last 24 min")
+    [warning] = list_warnings(replace(QUIET, busy=[8.0] * 30 + [None] * 30 + [8.0] * 30))
+    assert warning.title.endswith("of the 10 min seen of the last 15 min")
+    [warning] = list_warnings(replace(QUIET, busy=[8.0] * 90, step=40))
+    assert warning.title.endswith("of the last 1 h")
+    [warning] = list_warnings(replace(QUIET, busy=[8.0] * 90, step=28800))
+    assert warning.title.endswith("of the last 30 d")
     # A pool that nobody has used, or that was seen for a moment only, is not judged.
     assert list_warnings(replace(QUIET, busy=[0.0] * 90, most_busy=0.0)) == []
     assert list_warnings(replace(QUIET, busy=[None] * 80 + [8.0] * 10)) == []

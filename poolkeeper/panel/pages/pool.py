@@ -53,7 +53,7 @@ def show_pool(visit: Visit) -> Response:
         held=detail.held.get(pool.name, pool.shape.size),
         numbers=read_latest(context, detail.cluster.id),
         clients=detail.clients.get(pool.name),
-        warnings=_list_warnings(visit, detail, pool, drawings, span),
+        warnings=_list_warnings(visit, detail, pool, drawings),
         mode_explained=explain_mode(pool.shape.mode),
         changes=tell_changes(entries),
         stream=compose_stream(detail.cluster.id, [pool.name]),
@@ -71,7 +71,7 @@ def send_charts(visit: Visit) -> Response:
 
 
 def _list_warnings(
-    visit: Visit, detail: ClusterDetail, pool: Pool, drawings: list[Drawing], span: str
+    visit: Visit, detail: ClusterDetail, pool: Pool, drawings: list[Drawing]
 ) -> list[PoolWarning]:
     sample = visit.context.samples.latest(detail.cluster.id)
     idle = sample.cluster.get("connections_idle_in_transaction") if sample else None
@@ -85,7 +85,7 @@ def _list_warnings(
             idle_in_transaction=int(idle or 0),
             busy=busy.points,
             most_busy=busy.greatest,
-            span=SPANS[span][1],
+            step=backends.step,
             query_wait_timeout=visit.context.query_wait_timeout,
         )
     )
