@@ -75,7 +75,8 @@ class Chart:
 
 @dataclass(frozen=True)
 class LineSummary:
-    """What a line comes to over the span."""
+    """What a line comes to over the span. ``greatest``: of any second; None where that is not
+    known, because only means over more than a second were kept."""
 
     line: Line
     points: Points
@@ -167,7 +168,7 @@ def draw(
         for name, values in each.values.items()
     }
     return [
-        Drawing(chart, start, step, tuple(_summarise(line, terms) for line in chart.lines))
+        Drawing(chart, start, step, tuple(_summarise(line, terms, step) for line in chart.lines))
         for chart in charts
     ]
 
@@ -240,11 +241,13 @@ def _find_peak(cluster_id: UUID, line: Line) -> str | None:
 _NAMES = {kind: frozenset(list_names(kind)) for kind in Kind}
 
 
-def _summarise(line: Line, terms: Mapping[str, Points]) -> LineSummary:
+def _summarise(line: Line, terms: Mapping[str, Points], step: int) -> LineSummary:
     points = _add(line, terms)
-    known = [value for value in points if value is not None]
-    peaks = terms.get(line.plus[0] + _PEAK) if len(line.plus) == 1 and not line.minus else None
-    greatest = [value * line.factor for value in peaks or () if value is not None] or known
+    peaks: Points = points
+    if step > 1:
+        found = terms.get(line.plus[0] + _PEAK, ()) if len(line.plus) == 1 else ()
+        peaks = [value * line.factor for value in found if value is not None]
+    greatest = [value for value in peaks if value is not None]
     return LineSummary(
         line,
         points,

@@ -68,6 +68,24 @@ def test_longer_spans_have_fewer_points(panel: Panel, span: str, step: int) -> N
     assert found["values"][-1] == 4
 
 
+@pytest.mark.parametrize("span", [span for span in SPANS if span != "15m"])
+def test_the_greatest_is_that_of_a_second_or_is_not_told(panel: Panel, span: str) -> None:
+    cluster_id = panel.create_cluster()
+    for peak in (90.0, 10.0):
+        values = {"xacts_per_second": peak, "rollbacks_per_second": peak, "cache_hit_ratio": 0.5}
+        put_samples(panel, cluster_id, values)
+        panel.clock.advance(seconds=1)
+    charts = read_charts(panel, cluster_id, span)
+    counted = line(charts, "transactions", "all")
+    assert (counted["max"], counted["values"][-1]) == (90, 50)
+    # Of these the file has only means over more than a second.
+    rolled_back = line(charts, "transactions", "rolled back")
+    assert (rolled_back["max"], rolled_back["mean"]) == (None, 50)
+    page = panel.browse_as(READ).get(f"/databases/{cluster_id}?span={span}").text
+    assert "each point is a mean" in page
+    assert "each point is a mean" not in panel.browse_as(READ).get(f"/databases/{cluster_id}").text
+
+
 def test_connections_are_told_by_who_has_them(panel: Panel) -> None:
     cluster_id = panel.create_cluster()
     names = [f"pool-{number}" for number in range(8)]
