@@ -203,14 +203,16 @@ def test_of_the_numbers_only_those_are_sent_that_are_new_and_wanted() -> None:
 
 def test_the_list_shows_how_busy_each_was(panel: Panel) -> None:
     cluster_id = panel.create_cluster()
-    put_samples(panel, cluster_id, {"xacts_per_second": 30.0}, seconds=600)
+    values = {"xacts_per_second": 30.0, "connections_active": 11.0}
+    put_samples(panel, cluster_id, values, seconds=600)
     browser = panel.browse_as(READ)
     page = browser.get("/databases").text
-    assert 'aria-label="In the last hour 30 /s on average, 30 /s at most"' in page
     assert f'data-live="cluster.{cluster_id}.xacts_per_second" data-live-as="rate">30 /s<' in page
-    assert re.search(r'<path d="M[0-9.LM ]+"/>', page)
+    # Half of the budget of 22, whatever else there is in the list.
+    assert re.search(r'<path d="M[0-9.]+ 8L[0-9.L ]+"/>', page)
+    assert ">at most 11</span>" in page and ">of 22</span>" in page
     panel.create_cluster("idle")
-    assert 'aria-label="In the last hour – on average' in browser.get("/databases").text
+    assert "not seen" in browser.get("/databases").text
 
 
 @pytest.mark.parametrize(
@@ -220,11 +222,11 @@ def test_the_list_shows_how_busy_each_was(panel: Panel) -> None:
         ([None, None], ""),
         ([0.0, 0.0], "M0 15L60 15"),
         ([0.0, 2.0, 1.0], "M0 15L30 1L60 8"),
-        ([1.0, None, 1.0], "M0 1M60 1"),
+        ([1.0, None, 3.0], "M0 8M60 1"),
     ],
 )
 def test_a_sparkline(points: list[float | None], path: str) -> None:
-    assert trace(points) == path
+    assert trace(points, top=2) == path
 
 
 def test_a_month_is_drawn_once_for_all_who_look(panel: Panel) -> None:
@@ -242,7 +244,7 @@ def test_a_first_visit_loads_little() -> None:
     assets = Assets()
     needed = (
         *("panel.css", "components.css", "charts.css", "pool.css"),
-        *("panel.js", "live.js", "pool.js"),
+        *("panel.js", "live.js", "pool.js", "moments.js"),
         *("charts/numbers.js", "charts/plot.js", "charts/key.js", "charts/page.js"),
         *("vendor/htmx.min.js", "vendor/uPlot.iife.min.js", "vendor/uPlot.min.css", "icon.svg"),
     )

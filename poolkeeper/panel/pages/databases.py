@@ -9,7 +9,7 @@ from poolkeeper.domain.tokens import READ
 from poolkeeper.panel.live_numbers import read_rate, sum_loads
 from poolkeeper.panel.routing import Pages
 from poolkeeper.panel.sparklines import Sparkline
-from poolkeeper.panel.standing import judge_summary
+from poolkeeper.panel.standing import Standing, judge_summary
 from poolkeeper.panel.visits import Visit
 from poolkeeper.usecases.clusters import list_summaries
 
@@ -20,21 +20,27 @@ pages = Pages()
 def show_databases(visit: Visit) -> Response:
     """Every cluster on one line."""
     summaries = list_summaries(visit.context)
-    ids = [summary.cluster.id for summary in summaries]
-    lines = visit.sparklines.draw(visit.context, ids)
+    standings = {summary.cluster.id: judge_summary(summary) for summary in summaries}
+    budgets = {cluster_id: standing.budget for cluster_id, standing in standings.items()}
+    lines = visit.sparklines.draw(visit.context, budgets)
     rows = [
-        _describe(summary, lines[summary.cluster.id], read_rate(visit.context, summary.cluster.id))
+        _describe(
+            summary,
+            standings[summary.cluster.id],
+            lines[summary.cluster.id],
+            read_rate(visit.context, summary.cluster.id),
+        )
         for summary in summaries
     ]
     return visit.page("databases.html", rows=rows)
 
 
 def _describe(
-    summary: ClusterSummary, spark: Sparkline, rate: float | int | None
+    summary: ClusterSummary, standing: Standing, spark: Sparkline, rate: float | int | None
 ) -> dict[str, object]:
     return {
         "cluster": summary.cluster,
-        "standing": judge_summary(summary),
+        "standing": standing,
         "pools": summary.pools,
         "load": sum_loads(summary.loads),
         "spark": spark,

@@ -1,13 +1,13 @@
-// What on a pool's page is not in the live stream, warnings and who the clients are, is loaded
-// again every few seconds while somebody looks.
+// What is not in the live stream, such as who a pool's clients are, is loaded again every
+// `data-every` seconds while somebody looks: hx-trigger="moment from:body".
 "use strict";
 
 (() => {
-  const EVERY_SECONDS = 10;
+  const every = Number(document.currentScript.dataset.every);
 
   setInterval(() => {
     if (!document.hidden) document.body.dispatchEvent(new CustomEvent("moment", { bubbles: false }));
-  }, EVERY_SECONDS * 1000);
+  }, every * 1000);
   document.addEventListener("htmx:configRequest", (event) => {
     if (event.detail.triggeringEvent?.type === "moment") event.detail.headers["poolkeeper-background"] = "yes";
   });
