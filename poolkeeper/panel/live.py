@@ -3,12 +3,15 @@
 ::
 
     event: live       {"pool.web.clients_active": 3, …}   each second, those that differ
-    event: changed    {"clusters": ["…"]}                 something was changed, by anybody
+    event: changed    {"clusters": ["…"]}                 something was changed, by anybody;
+                                                          it has an id, for who comes back
     event: ended      {}                                  no longer signed in
 
 One broadcaster looks, once for all who watch: numbers are worded once for each second and
 topic, which is a cluster and those of its pools that a page shows. Who comes is told all of
-them, and after that what is another number than before. It sleeps while nobody watches.
+them, and after that what is another number than before. Who comes is told, too, what was
+changed since its page was read, or since it was here last. The broadcaster sleeps once nobody
+has watched for a while; whoever wakes it is told to look anew, whatever happened.
 """
 
 from __future__ import annotations
@@ -16,8 +19,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import TypeVar
 from uuid import UUID
 
@@ -26,6 +28,8 @@ import structlog
 from anyio import CapacityLimiter
 
 from poolkeeper.domain.errors import PoolkeeperError, Unauthenticated
+from poolkeeper.panel.recent_changes import RecentChanges
+from poolkeeper.panel.watchers import Topic, Watcher
 from poolkeeper.usecases.context import Context
 from poolkeeper.usecases.sessions import find_session
 from poolkeeper.usecases.watching import Marks, read_marks
@@ -33,8 +37,6 @@ from poolkeeper.usecases.watching import Marks, read_marks
 Numbers = Mapping[str, float | int | None]
 Latest = Callable[[UUID], Numbers]
 Summarise = Callable[[], Mapping[UUID, Numbers]]
-# A cluster, or None for the list of all; the pools whose numbers are wanted, or None for all.
-Topic = tuple[UUID | None, frozenset[str] | None]
 
 _TICK = 0.25
 # As soon as there is a new sample; where none comes, what the reconciler saw is told.
@@ -43,43 +45,13 @@ _LOOK_EVERY = 1.0
 _CHECK_SESSIONS_EVERY = 5.0
 # A browser that hears nothing for three times as long takes us for gone.
 _BEAT_EVERY = 5.0
-_MOST_PENDING = 30
+# Who goes from page to page comes back sooner.
+_STAY_AWAKE = 15.0
 MOST_WATCHERS = 1000
 
 _Result = TypeVar("_Result")
 
 _log = structlog.get_logger("poolkeeper.panel")
-
-
-@dataclass(eq=False)
-class Watcher:
-    """One open page. ``cluster`` None: the list of all. ``pools``: those whose numbers it
-    wants, None for all. ``needs_all``: what it was told last is not what there was before."""
-
-    cluster: UUID | None
-    session: str
-    pools: frozenset[str] | None = None
-    needs_all: bool = True
-    pending: list[bytes] = field(default_factory=list)
-    woken: asyncio.Event = field(default_factory=asyncio.Event)
-    ended: bool = False
-
-    @property
-    def topic(self) -> Topic:
-        return self.cluster, self.pools
-
-    def send(self, frame: bytes) -> None:
-        # A browser that is this far behind gets all that is new once it reads again.
-        if len(self.pending) < _MOST_PENDING:
-            self.pending.append(frame)
-        else:
-            self.needs_all = True
-        self.woken.set()
-
-    def end(self, frame: bytes = b"") -> None:
-        self.pending.append(frame)
-        self.ended = True
-        self.woken.set()
 
 
 class Live:
@@ -97,6 +69,8 @@ class Live:
         self._thread = CapacityLimiter(1)
         self._marks: Marks | None = None
         self._seen = -1
+        self._recent = RecentChanges()
+        self._awake_until = 0.0
         self._told: dict[Topic, Numbers] = {}
         self._newest = 0
         self._due = dict.fromkeys(("numbers", "look", "sessions", "beat"), 0.0)
@@ -107,18 +81,21 @@ class Live:
         return len(self._watchers) >= MOST_WATCHERS
 
     @property
+    def last_change(self) -> int:
+        """The id of the newest change that is known: what is read from now on has it in it."""
+        return self._recent.last
+
+    @property
     def watchers(self) -> int:
         return len(self._watchers)
 
     async def watch(self, watcher: Watcher) -> AsyncIterator[bytes]:
         """What an open page is told, until it is closed."""
-        if not self._watchers:
-            # What was seen before may be long ago, and is nobody's news.
-            self._marks, self._seen = None, -1
+        self._catch_up(watcher)
         self._watchers.add(watcher)
         self._somebody.set()
         try:
-            yield b"retry: 1000\n\n"
+            yield f"retry: 1000\nid: {self._recent.last}\n\n".encode()
             while not (watcher.ended and not watcher.pending):
                 await watcher.woken.wait()
                 watcher.woken.clear()
@@ -128,8 +105,7 @@ class Live:
                     yield frames
         finally:
             self._watchers.discard(watcher)
-            if not self._watchers:
-                self._somebody.clear()
+            self._awake_until = time.monotonic() + _STAY_AWAKE
 
     async def run(self) -> None:
         """Look and tell, until cancelled."""
@@ -141,7 +117,13 @@ class Live:
                 _log.warning("live_paused", reason=str(error))
             except Exception:
                 _log.exception("live_broke")
+            if not self._watchers and time.monotonic() > self._awake_until:
+                self._fall_asleep()
             await asyncio.sleep(_TICK)
+
+    def _fall_asleep(self) -> None:
+        self._marks, self._seen = None, -1
+        self._somebody.clear()
 
     async def _look_around(self) -> None:
         if self.is_stopping():
@@ -157,16 +139,33 @@ class Live:
         if self._is_due("sessions", _CHECK_SESSIONS_EVERY):
             await self._end_sessions()
 
+    def _catch_up(self, watcher: Watcher) -> None:
+        """Tell what the page cannot know. Whoever wakes us is told by the first look."""
+        if self._marks is None:
+            return
+        missed = self._recent.list_missed(watcher.after)
+        clusters = watcher.own() if missed is None else frozenset[UUID]().union(*missed)
+        if missed is None or (missed and watcher.concerns(clusters)):
+            watcher.send(self._word_change(clusters))
+
     async def _tell_changes(self) -> None:
         before = self._marks
         self._marks = await self._in_thread(lambda: read_marks(self._context))
-        if before is None or before == self._marks:
-            return
-        changed = self._marks.compare(before)
-        frame = _frame("changed", {"clusters": [str(each) for each in sorted(changed)]})
-        for watcher in self._watchers:
-            if watcher.cluster is None or watcher.cluster in changed:
-                watcher.send(frame)
+        if before is None:
+            self._recent.begin()
+            for watcher in self._watchers:
+                watcher.send(self._word_change(watcher.own()))
+        elif before != self._marks:
+            changed = self._marks.compare(before)
+            self._recent.add(changed)
+            frame = self._word_change(changed)
+            for watcher in self._watchers:
+                if watcher.concerns(changed):
+                    watcher.send(frame)
+
+    def _word_change(self, clusters: Iterable[UUID]) -> bytes:
+        frame = _frame("changed", {"clusters": [str(each) for each in sorted(clusters)]})
+        return f"id: {self._recent.last}\n".encode() + frame
 
     def _tell_numbers(self) -> None:
         beat = self._is_due("beat", _BEAT_EVERY)
@@ -181,6 +180,9 @@ class Live:
                     whole[topic] = _frame("live", numbers[topic])
                 watcher.needs_all = False
                 watcher.send(whole[topic])
+                if watcher.fell_behind:
+                    watcher.fell_behind = False
+                    watcher.send(self._word_change(watcher.own()))
             elif beat or news[topic]:
                 watcher.send(frames[topic])
         self._told = numbers

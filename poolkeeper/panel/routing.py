@@ -82,7 +82,9 @@ async def read_body(request: Request) -> bytes | None:
 
 def open_visit(request: Request) -> Visit:
     """The visit of a request: who is signed in, if somebody is."""
-    context: Context = request.app.state.context
+    state = request.app.state
+    context: Context = state.context
+    last_change = state.live.last_change
     secret = request.cookies.get(cookies.SESSION, "")
     session = _find_session(context, request, secret)
     visitor = request.cookies.get(cookies.VISITOR, "")
@@ -90,7 +92,7 @@ def open_visit(request: Request) -> Visit:
     csrf_secret = secret if session else (visitor or security.new_secret())
     if session is not None:
         request.state.token_name = session.token.name
-    return Visit(request, context, request.app.state.renderer, session, csrf_secret, is_new)
+    return Visit(request, context, state.renderer, session, csrf_secret, is_new, last_change)
 
 
 def check_form(visit: Visit, body: bytes | None) -> None:

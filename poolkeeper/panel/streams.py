@@ -11,7 +11,8 @@ from starlette.responses import Response, StreamingResponse
 from poolkeeper.domain.errors import PoolkeeperError, Unauthenticated
 from poolkeeper.domain.tokens import READ
 from poolkeeper.panel import cookies
-from poolkeeper.panel.live import Live, Watcher
+from poolkeeper.panel.live import Live
+from poolkeeper.panel.watchers import Watcher
 from poolkeeper.usecases.sessions import find_session
 
 # More is for a page that shows all.
@@ -21,7 +22,9 @@ _MOST_POOLS = 50
 async def stream_live(request: Request) -> Response:
     """``/live?cluster=…``, or without a cluster what the list of all needs.
 
-    ``&pool=…``, once for each: of the pools only these; ``&pool=`` none.
+    ``&pool=…``, once for each: of the pools only these; ``&pool=`` none. ``&after=…``: the id
+    of the newest change that the page knows of; a browser that comes back by itself says it by
+    ``last-event-id``.
     """
     refusal = await run_in_threadpool(_check, request)
     live: Live = request.app.state.live
@@ -36,7 +39,10 @@ async def stream_live(request: Request) -> Response:
         return Response(status_code=404)
     pools = request.query_params.getlist("pool")[:_MOST_POOLS]
     watcher = Watcher(
-        cluster, request.cookies[cookies.SESSION], frozenset(pools) if pools else None
+        cluster,
+        request.cookies[cookies.SESSION],
+        frozenset(pools) if pools else None,
+        after=_read_last_change(request),
     )
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(live.watch(watcher), headers=headers, media_type="text/event-stream")
@@ -46,6 +52,11 @@ async def answer_ping(request: Request) -> Response:
     """204 for who is signed in, 401 for others: pages that lost their stream ask."""
     refusal = await run_in_threadpool(_check, request)
     return Response(status_code=refusal or 204, headers={"cache-control": "no-store"})
+
+
+def _read_last_change(request: Request) -> int:
+    text = request.headers.get("last-event-id") or request.query_params.get("after", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
 
 
 def _check(request: Request) -> int | None:

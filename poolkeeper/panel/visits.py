@@ -29,7 +29,8 @@ BACKGROUND_HEADER = "poolkeeper-background"
 
 @dataclass
 class Visit:
-    """What a page works with. ``sent``: the fields of a form, each with all its values."""
+    """What a page works with. ``sent``: the fields of a form, each with all its values.
+    ``last_change``: the newest one before anything was read, for the live stream."""
 
     request: Request
     context: Context
@@ -37,6 +38,7 @@ class Visit:
     session: Session | None
     csrf_secret: str
     is_new_visitor: bool
+    last_change: int = 0
     sent: Mapping[str, list[str]] = field(default_factory=dict)
 
     @property

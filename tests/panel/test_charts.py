@@ -244,7 +244,7 @@ def test_a_first_visit_loads_little() -> None:
     assets = Assets()
     needed = (
         *("panel.css", "components.css", "charts.css", "pool.css"),
-        *("panel.js", "live.js", "pool.js", "moments.js"),
+        *("panel.js", "live.js", "moments.js"),
         *("charts/numbers.js", "charts/plot.js", "charts/key.js", "charts/page.js"),
         *("vendor/htmx.min.js", "vendor/uPlot.iife.min.js", "vendor/uPlot.min.css", "icon.svg"),
     )

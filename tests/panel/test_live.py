@@ -15,7 +15,8 @@ from poolkeeper.domain.pools import PoolMode, PoolShape
 from poolkeeper.domain.status import PoolLoad
 from poolkeeper.domain.tokens import CREATE, READ
 from poolkeeper.panel import live_numbers
-from poolkeeper.panel.live import Live, Numbers, Watcher
+from poolkeeper.panel.live import Live, Numbers
+from poolkeeper.panel.watchers import Watcher
 from poolkeeper.usecases import sessions
 from poolkeeper.usecases.pools import create_pool
 from tests.panel.browsing import Panel
@@ -31,6 +32,7 @@ class Listener:
     def __init__(self, stream: AsyncIterator[bytes]) -> None:
         self.events: list[tuple[str, dict[str, object]]] = []
         self.ended = False
+        self.last_id = 0
         self._task = asyncio.create_task(self._read(stream))
 
     async def hear(self, event: str) -> dict[str, object]:
@@ -43,6 +45,10 @@ class Listener:
                         return data
                 await asyncio.sleep(0.01)
 
+    def was_told(self, event: str) -> bool:
+        """Whether it heard that and it was not asked for yet."""
+        return any(name == event for name, _ in self.events)
+
     async def close(self) -> None:
         self._task.cancel()
         with suppress(asyncio.CancelledError):
@@ -51,10 +57,10 @@ class Listener:
     async def _read(self, stream: AsyncIterator[bytes]) -> None:
         async for chunk in stream:
             for frame in chunk.decode().split("\n\n"):
-                if frame.startswith("event: "):
-                    event, data = frame.split("\n")
-                    words = event.removeprefix("event: "), data.removeprefix("data: ")
-                    self.events.append((words[0], json.loads(words[1])))
+                fields = dict(line.split(": ", 1) for line in frame.splitlines())
+                self.last_id = int(fields.get("id", self.last_id))
+                if "event" in fields:
+                    self.events.append((fields["event"], json.loads(fields["data"])))
         self.ended = True
 
 
@@ -107,19 +113,76 @@ async def test_a_change_reaches_the_pages_it_concerns(panel: Panel) -> None:
         page = Listener(live.watch(Watcher(cluster_id, sign_in(panel))))
         elsewhere = Listener(live.watch(Watcher(other_id, sign_in(panel))))
         everything = Listener(live.watch(Watcher(None, sign_in(panel))))
-        await page.hear("live")
-        await everything.hear("live")
+        for each in (page, elsewhere, everything):
+            await each.hear("live")
         await asyncio.to_thread(create_pool, panel.context, "cli", cluster_id, "web", SHAPE)
         async with asyncio.timeout(2):
             assert await page.hear("changed") == {"clusters": [str(cluster_id)]}
             assert await everything.hear("changed") == {"clusters": [str(cluster_id)]}
-        assert not any(event == "changed" for event, _ in elsewhere.events)
+        assert not elsewhere.was_told("changed")
         created = panel.create_cluster("third")
         while str(created) not in str(await everything.hear("changed")):
             pass
         for each in (page, elsewhere, everything):
             await each.close()
         assert live.watchers == 0
+
+
+def listen(live: Live, panel: Panel, cluster_id: UUID | None, after: int) -> Listener:
+    return Listener(live.watch(Watcher(cluster_id, sign_in(panel), after=after)))
+
+
+async def test_what_was_changed_while_a_page_was_on_its_way_is_told(panel: Panel) -> None:
+    cluster_id, other_id = panel.create_cluster("main"), panel.create_cluster("other")
+    async with running(panel) as live:
+        before = listen(live, panel, cluster_id, 0)
+        await before.hear("live")
+        read_at = live.last_change
+        await asyncio.to_thread(create_pool, panel.context, "cli", cluster_id, "web", SHAPE)
+        await before.hear("changed")
+        late = listen(live, panel, cluster_id, read_at)
+        everything = listen(live, panel, None, read_at)
+        elsewhere = listen(live, panel, other_id, read_at)
+        assert await late.hear("changed") == {"clusters": [str(cluster_id)]}
+        assert str(cluster_id) in str(await everything.hear("changed"))
+        await elsewhere.hear("live")
+        assert not elsewhere.was_told("changed")
+        for each in (before, late, everything, elsewhere):
+            await each.close()
+
+
+async def test_who_comes_back_is_told_what_was_missed_and_no_more(panel: Panel) -> None:
+    cluster_id = panel.create_cluster()
+    async with running(panel) as live:
+        stays = listen(live, panel, cluster_id, 0)
+        await stays.hear("live")
+        known = stays.last_id
+        await asyncio.to_thread(create_pool, panel.context, "cli", cluster_id, "web", SHAPE)
+        await stays.hear("changed")
+        while stays.last_id < live.last_change:
+            await stays.hear("changed")
+        missed = listen(live, panel, cluster_id, known)
+        await missed.hear("changed")
+        up_to_date = listen(live, panel, cluster_id, live.last_change)
+        await up_to_date.hear("live")
+        # Of an earlier control plane: what has happened since then is not known.
+        older = listen(live, panel, cluster_id, known - 1_000_000)
+        assert await older.hear("changed") == {"clusters": [str(cluster_id)]}
+        for each in (stays, missed, up_to_date, older):
+            await each.close()
+
+
+def test_a_page_says_up_to_which_change_it_knows(panel: Panel) -> None:
+    page = panel.browse_as(READ).get("/databases").text
+    assert f'data-last-change="{panel.app.state.live.last_change}"' in page
+
+
+async def test_who_wakes_the_broadcaster_is_told_to_look_anew(panel: Panel) -> None:
+    cluster_id = panel.create_cluster()
+    async with running(panel) as live:
+        first = Listener(live.watch(Watcher(cluster_id, sign_in(panel))))
+        assert await first.hear("changed") == {"clusters": [str(cluster_id)]}
+        await first.close()
 
 
 async def test_what_concerns_no_cluster_reaches_the_lists(panel: Panel) -> None:
@@ -176,6 +239,22 @@ async def test_a_page_that_reads_nothing_is_not_remembered_for(panel: Panel) -> 
     for number in range(1000):
         watcher.send(b"x" * number)
     assert len(watcher.pending) < 100
+
+
+async def test_a_page_that_could_not_keep_up_looks_anew_once_it_reads_again(panel: Panel) -> None:
+    cluster_id = panel.create_cluster()
+    async with running(panel) as live:
+        awake = Listener(live.watch(Watcher(cluster_id, sign_in(panel))))
+        await awake.hear("live")
+        slow = Watcher(cluster_id, sign_in(panel))
+        stream = live.watch(slow)
+        await anext(stream)
+        for _ in range(1000):
+            slow.send(b": too much\n\n")
+        page = Listener(stream)
+        assert await page.hear("changed") == {"clusters": [str(cluster_id)]}
+        await awake.close()
+        await page.close()
 
 
 async def test_nobody_listens_without_being_signed_in(panel: Panel) -> None:

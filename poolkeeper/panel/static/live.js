@@ -1,6 +1,7 @@
 // Keeps what is open true: numbers each second, regions when something was changed.
 //
 //   <body data-stream="/live?cluster=…">      where to listen
+//         data-last-change="…"                the newest change that the page has in it
 //   <span data-live="pool.web.clients_active">  gets that number; data-live-as="duration" and
 //                                               others word it, see FORMATS
 //   <rect data-live-width="pools.backends">     is that wide
@@ -59,6 +60,8 @@ function wordValue(value, kind) {
   let lost = 0;
   let leaving = false;
   let latest = {};
+  // The newest change that the page knows of; the stream begins with those after it.
+  let lastChange = document.body.dataset.lastChange;
   let fresh = true;
 
   function format(element, value) {
@@ -90,17 +93,23 @@ function wordValue(value, kind) {
 
   function open() {
     close();
-    source = new EventSource(document.body.dataset.stream);
+    const { stream } = document.body.dataset;
+    source = new EventSource(`${stream}${stream.includes("?") ? "&" : "?"}after=${lastChange}`);
     heard = Date.now();
     fresh = true;
     source.addEventListener("live", (event) => {
       heard = Date.now();
+      lastChange = event.lastEventId || lastChange;
       latest = Object.assign(fresh ? {} : latest, JSON.parse(event.data));
       fresh = false;
       show(document);
       document.dispatchEvent(new CustomEvent("poolkeeper:live", { detail: latest }));
     });
-    source.addEventListener("changed", () => { heard = Date.now(); refresh(); });
+    source.addEventListener("changed", (event) => {
+      heard = Date.now();
+      lastChange = event.lastEventId;
+      refresh();
+    });
     source.addEventListener("ended", leave);
     source.addEventListener("error", lose);
     source.addEventListener("open", () => { heard = Date.now(); });
@@ -149,7 +158,7 @@ function wordValue(value, kind) {
   // A page that nobody sees needs nothing; browsers allow few connections to one server.
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) close();
-    else if (!source && !lost && !leaving) { open(); refresh(); }
+    else if (!source && !lost && !leaving) open();
   });
   setInterval(() => {
     if (source && Date.now() - heard > SILENCE_SECONDS * 1000) lose();
@@ -186,6 +195,9 @@ function wordValue(value, kind) {
     if (source) open();
   });
   addEventListener("pagehide", close);
-  addEventListener("pageshow", (event) => { if (event.persisted) { lost = 0; leaving = false; open(); refresh(); } });
-  if (!document.hidden) open();
+  addEventListener("pageshow", (event) => { if (event.persisted) { lost = 0; leaving = false; open(); } });
+  // Once htmx listens: what comes first may be that something was changed meanwhile.
+  document.addEventListener("DOMContentLoaded", () => {
+    if (!document.hidden) open();
+  });
 })();
