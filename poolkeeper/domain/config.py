@@ -8,12 +8,20 @@ cluster's size and Poolkeeper's own version.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import cast
 
 from poolkeeper.domain.clusters import Cluster
 from poolkeeper.domain.config_kinds import Fixed, Option, Value, show_value
-from poolkeeper.domain.config_options import FIXED, FIXTURES, GROUPS, OPTIONS, PGBOUNCER
+from poolkeeper.domain.config_options import (
+    EXTENSIONS,
+    FIXED,
+    FIXTURES,
+    GROUPS,
+    OPTIONS,
+    PGBOUNCER,
+)
 from poolkeeper.domain.config_postgres import POSTGRES
 from poolkeeper.domain.errors import InvalidRequest
 from poolkeeper.domain.memory import MIB, Machine, find_basis, share_memory
@@ -25,6 +33,9 @@ Values = dict[str, Value]
 _OTHER_WORKERS = 8
 
 _MOST_FAULTS = 5
+
+# PostgreSQL's own words, in English: lc_messages is ours.
+_PARAMETER = re.compile(r'parameter "(?P<name>[^"]+)"')
 
 # Bytes of shared memory for one lock, one predicate lock and one prepared transaction or
 # connection, and how many processes take locks beside connections; measured with PostgreSQL 15.
@@ -62,7 +73,7 @@ def parse_config_patch(
 def describe_config(cluster: Cluster, machine: Machine) -> Config:
     """Every setting that this cluster has, with the value it is to have, as the API names it."""
     shown: dict[str, object] = {**list_postgres_values(cluster, machine)}
-    shown |= list_pgbouncer_values(cluster.config)
+    shown |= list_extension_values(cluster.config) | list_pgbouncer_values(cluster.config)
     shown |= {fixed.name: fixed.value for fixed in FIXED if fixed.value is not None}
     shown["max_connections"] = cluster.size.max_connections
     return nest_config(shown, GROUPS)
@@ -79,6 +90,14 @@ def list_postgres_values(cluster: Cluster, machine: Machine) -> Values:
         for option in POSTGRES
         if has_option(cluster, option)
     }
+
+
+def list_extension_values(config: Config) -> Values:
+    """The settings of extensions that are not loaded, by their flat names, as far as they have
+    a value."""
+    chosen = flatten_config(config)
+    values = {option.name: chosen.get(option.name, option.default) for option in EXTENSIONS}
+    return {name: cast(Value, value) for name, value in values.items() if value is not None}
 
 
 def list_pgbouncer_values(config: Config) -> Values:
@@ -138,6 +157,25 @@ def restore_config(current: Config, changes: Mapping[str, tuple[object, object]]
         if flat.get(name) == after:
             flat[name] = before
     return nest_config({name: value for name, value in flat.items() if value is not None})
+
+
+def find_blamed(reason: str) -> frozenset[str]:
+    """The settings that PostgreSQL's refusal is about, by flat name; none if it names none."""
+    named = {match["name"].lower() for match in _PARAMETER.finditer(reason)}
+    return frozenset(
+        option.name for option in OPTIONS.values() if (option.setting or option.name) in named
+    )
+
+
+def blame(changes: Mapping[str, tuple[object, object]], current: Config, reason: str) -> str | None:
+    """Which of these changes a refusal is about, to head the message; None if it is somebody
+    else's. ``current``: the settings that are wanted now."""
+    blamed = find_blamed(reason)
+    if not blamed:
+        return "config"
+    flat = flatten_config(current)
+    own = [name for name in sorted(blamed & changes.keys()) if flat.get(name) == changes[name][1]]
+    return ", ".join(own) or None
 
 
 def _flatten_patch(patch: Config) -> tuple[dict[str, object], list[str]]:

@@ -128,7 +128,8 @@ class Words:
 class Option:
     """A setting that can be changed.
 
-    ``default``: None where it follows the cluster's size or version (config.py). ``setting``:
+    ``default``: None where it follows the cluster's size or version (config.py), or is up to an
+    extension. ``setting``:
     the server's own name, where it differs. ``unit``: what is written after the number in
     postgresql.conf. ``restart``: PostgreSQL takes it up when it starts. ``since``: the first
     major that has it.

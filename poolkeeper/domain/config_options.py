@@ -65,18 +65,28 @@ PGBOUNCER = (
     ),
 )
 
+_WRITTEN = "Written down for the extension; without effect, since that is not loaded here"
+
+EXTENSIONS = (
+    Option("timescaledb.max_background_workers", Integer(1, 4096), None, _WRITTEN),
+    Option("pg_partman_bgw.role", Text(64, r"[_A-Za-z0-9][-._A-Za-z0-9]{0,63}"), None, _WRITTEN),
+    Option("pg_partman_bgw.interval", Integer(3600, 604_800, "s"), None, _WRITTEN),
+    Option(
+        "stat_monitor_enable",
+        Boolean(),
+        False,
+        "Kept and shown; without effect, since pg_stat_monitor is not loaded here",
+    ),
+)
+"""Of extensions that are not loaded: whoever has set them at DigitalOcean can set them here."""
+
 _NO_BACKUPS = "Poolkeeper takes no backups"
-_NOT_LOADED = "the extension it belongs to is not loaded here"
 _ONE_NODE = "it takes a second node, and a cluster here has one"
 
 FIXED = (
     Fixed("backup_hour", Integer(0, 23), None, _NO_BACKUPS),
     Fixed("backup_minute", Integer(0, 59), None, _NO_BACKUPS),
-    Fixed("pg_partman_bgw.role", Text(64, r"[_A-Za-z0-9][-._A-Za-z0-9]{0,63}"), None, _NOT_LOADED),
-    Fixed("pg_partman_bgw.interval", Integer(3600, 604_800, "s"), None, _NOT_LOADED),
-    Fixed("timescaledb.max_background_workers", Integer(1, 4096), None, _NOT_LOADED),
     Fixed("synchronous_replication", Choice(("off", "quorum")), "off", _ONE_NODE),
-    Fixed("stat_monitor_enable", Boolean(), False, _NOT_LOADED),
     Fixed("max_failover_replication_time_lag", Integer(10, 2**63 - 1, "s"), None, _ONE_NODE),
     Fixed(
         "max_connections", Integer(25, _INT32), None, "it follows the cluster's size; resize that"
@@ -89,5 +99,5 @@ FIXED = (
     ),
 )
 
-OPTIONS = {option.name: option for option in (*POSTGRES, *PGBOUNCER)}
+OPTIONS = {option.name: option for option in (*POSTGRES, *EXTENSIONS, *PGBOUNCER)}
 FIXTURES = {fixed.name: fixed for fixed in FIXED}

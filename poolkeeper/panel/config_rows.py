@@ -16,12 +16,13 @@ from poolkeeper.domain.config import (
     Config,
     flatten_config,
     has_option,
+    list_extension_values,
     list_pgbouncer_values,
     list_postgres_values,
     nest_config,
 )
 from poolkeeper.domain.config_kinds import Boolean, Choice, Integer, Number, Option, Value, Words
-from poolkeeper.domain.config_options import FIXED, OPTIONS, PGBOUNCER
+from poolkeeper.domain.config_options import EXTENSIONS, FIXED, OPTIONS, PGBOUNCER
 from poolkeeper.domain.config_postgres import POSTGRES
 from poolkeeper.domain.errors import InvalidRequest
 from poolkeeper.domain.memory import Machine
@@ -84,7 +85,9 @@ def list_groups(cluster: Cluster, machine: Machine, query: str) -> tuple[ConfigG
     }
     pristine = replace(cluster, config=percentage)
     now = list_postgres_values(cluster, machine) | list_pgbouncer_values(cluster.config)
+    now |= list_extension_values(cluster.config)
     defaults = list_postgres_values(pristine, machine) | list_pgbouncer_values({})
+    defaults |= list_extension_values({})
     defaults |= {option.name: option.default for option in POSTGRES if option.default is not None}
     chosen = flatten_config(cluster.config)
 
@@ -97,8 +100,8 @@ def list_groups(cluster: Cluster, machine: Machine, query: str) -> tuple[ConfigG
             option.meaning,
             _word_allowed(option),
             _list_choices(option),
-            show(now[option.name]),
-            show(defaults[option.name]),
+            show(now.get(option.name)),
+            show(defaults.get(option.name)),
             option.name in chosen,
             option.restart,
             isinstance(option.kind, Integer | Number),
@@ -110,7 +113,11 @@ def list_groups(cluster: Cluster, machine: Machine, query: str) -> tuple[ConfigG
         ConfigGroup(
             "postgresql",
             "PostgreSQL",
-            tuple(describe(option) for option in POSTGRES if has_option(cluster, option)),
+            tuple(
+                describe(option)
+                for option in (*POSTGRES, *EXTENSIONS)
+                if has_option(cluster, option)
+            ),
         ),
     )
 

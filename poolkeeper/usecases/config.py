@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 
 from poolkeeper.domain.config import (
     Config,
+    blame,
     compare_configs,
     describe_config,
     parse_config_patch,
@@ -58,8 +59,14 @@ def patch_config(context: Context, actor: str, cluster_id: UUID, patch: Config) 
                 tx, Event(EventKind.CONFIG_UPDATE, actor, cluster.name, cluster_id, detail)
             )
     withdraw = partial(_withdraw, cluster_id, changes) if changes else None
-    intent = Intent(cluster_id, _SUBJECT, generation, event_id)
+    intent = Intent(
+        cluster_id, _SUBJECT, generation, event_id, partial(_find_blame, cluster_id, changes)
+    )
     await_in_force(context, actor, intent, withdraw)
+
+
+def _find_blame(cluster_id: UUID, changes: Changes, tx: Transaction, reason: str) -> str | None:
+    return blame(changes, require_cluster(tx, cluster_id).config, reason)
 
 
 def _withdraw(cluster_id: UUID, changes: Changes, tx: Transaction) -> None:

@@ -22,13 +22,22 @@ _LONGEST_SLEEP = 0.25
 class Intent:
     """A change that was committed: of what (``pool:web``), and as which generation.
 
-    ``event_id``: its entry in the audit trail; None if this call made none.
+    ``event_id``: its entry in the audit trail; None if this call made none. ``find_blame``: what
+    of it a refusal of the subject is about; None if that is about a change of somebody else's,
+    who will take it back. Without it, the subject itself is to blame.
     """
 
     cluster_id: UUID
     subject: str
     generation: int
     event_id: int | None = None
+    find_blame: Callable[[Transaction, str], str | None] | None = None
+
+    def name_fault(self, tx: Transaction, reason: str) -> str | None:
+        """What a refusal's message begins with."""
+        if self.find_blame is not None:
+            return self.find_blame(tx, reason)
+        return self.subject.partition(":")[0]
 
 
 def require_cluster(tx: Transaction, cluster_id: UUID) -> Cluster:
@@ -101,7 +110,9 @@ class _Outcome:
 def _read_outcome(tx: Transaction, intent: Intent) -> _Outcome:
     failure = status.read_failures(tx, intent.cluster_id).get(intent.subject)
     if failure is not None and failure.generation >= intent.generation:
-        return _Outcome(False, failure.reason, failure.reason)
+        fault = intent.name_fault(tx, failure.reason)
+        refusal = None if fault is None else f"{fault}: {failure.reason}"
+        return _Outcome(False, refusal, failure.reason)
     state = status.read_cluster_state(tx, intent.cluster_id)
     if state is None:
         return _Outcome(False, None, "")
@@ -130,7 +141,7 @@ def _take_back(
         )
     context.changes.announce(intent.cluster_id)
     if outcome.refusal is not None:
-        raise Refused(f"{intent.subject.partition(':')[0]}: {outcome.refusal}")
+        raise Refused(outcome.refusal)
     why = f" ({outcome.reason})" if outcome.reason else ""
     raise Unavailable(
         f"the change was not in force after {context.wait_seconds:g} s{why} and was taken back;"

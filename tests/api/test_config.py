@@ -118,6 +118,20 @@ def test_what_was_read_can_be_sent_back(front: Front, main: Cluster) -> None:
     assert read(front, main) == before
 
 
+def test_settings_of_extensions_that_are_not_loaded_are_kept(front: Front, main: Cluster) -> None:
+    before = read(front, main)
+    asked = {
+        "timescaledb": {"max_background_workers": 8},
+        "pg_partman_bgw.role": "partman",
+        "pg_partman_bgw.interval": 7200,
+        "stat_monitor_enable": True,
+    }
+    assert patch(front, main, asked) == (200, "")
+    assert read(front, main) == before | asked
+    assert patch(front, main, dict.fromkeys(asked)) == (200, "")
+    assert read(front, main) == before
+
+
 def test_startup_parameters_come_on_top_of_ours(front: Front, main: Cluster) -> None:
     words = {"ignore_startup_parameters": ["search_path"]}
     assert patch(front, main, {"pgbouncer": words}) == (200, "")
@@ -178,9 +192,13 @@ def test_startup_parameters_come_on_top_of_ours(front: Front, main: Cluster) -> 
             " and a cluster here has one",
         ),
         ({"max_failover_replication_time_lag": 60}, "it takes a second node"),
-        ({"stat_monitor_enable": True}, "stat_monitor_enable: cannot be set here"),
-        ({"timescaledb": {"max_background_workers": 8}}, "timescaledb.max_background_workers: "),
-        ({"pg_partman_bgw.interval": 3600}, "pg_partman_bgw.interval: cannot be set here"),
+        ({"stat_monitor_enable": 1}, "stat_monitor_enable: given 1; it must be true or false"),
+        (
+            {"timescaledb": {"max_background_workers": 0}},
+            "timescaledb.max_background_workers: given 0; it must be a whole number, 1 to 4096",
+        ),
+        ({"pg_partman_bgw.interval": 10}, "pg_partman_bgw.interval: given 10; it must be"),
+        ({"pg_partman_bgw.role": "a'b"}, 'pg_partman_bgw.role: given "a\'b"; it must be'),
         ({"max_connections": 100}, "max_connections: cannot be set here: it follows the cluster's"),
         (
             {"pgbouncer": {"autodb_pool_size": 1}},
@@ -233,14 +251,17 @@ def test_what_an_older_postgresql_does_not_have(front: Front) -> None:
 
 def test_what_postgresql_refuses_is_taken_back(front: Front, main: Cluster) -> None:
     assert patch(front, main, {"work_mem": 16}) == (200, "")
-    front.reconciler.refusals["config"] = "0 s is outside the valid range"
+    told = '0 s is outside the valid range for parameter "autovacuum_naptime" (1 s .. 2147483 s)'
+    front.reconciler.refusals["config"] = told
     asked = {"autovacuum_naptime": 0, "work_mem": 32}
-    assert patch(front, main, asked) == (422, "config: 0 s is outside the valid range")
+    assert patch(front, main, asked) == (422, f"autovacuum_naptime: {told}")
     now = read(front, main)
     assert (now["autovacuum_naptime"], now["work_mem"]) == (60, 16)
 
 
 def test_what_is_not_in_force_in_time_is_taken_back(front: Front, main: Cluster) -> None:
+    # Once one is in force, the cluster is online.
+    assert patch(front, main, {"jit": False}) == (200, "")
     front.reconciler.silent = True
     front.change(wait_seconds=0.3)
     status, message = patch(front, main, {"work_mem": 16})
@@ -259,8 +280,9 @@ def test_every_setting_is_described(front: Front, main: Cluster) -> None:
     schemas = front.app.openapi()["components"]["schemas"]
     described = schemas["ConfigBody"]["properties"]["config"]["properties"]
     shown = read(front, main)
-    fixed = {"max_connections", "synchronous_replication", "stat_monitor_enable", "timescaledb"}
-    assert described.keys() == shown.keys() - fixed
+    fixed = {"max_connections", "synchronous_replication"}
+    unset = {"pg_partman_bgw.role", "pg_partman_bgw.interval"}
+    assert described.keys() - unset == shown.keys() - fixed
     assert described["pgbouncer"]["properties"].keys() == (
         shown["pgbouncer"].keys() - {"autodb_pool_size"}
     )

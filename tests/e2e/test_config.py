@@ -7,6 +7,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -96,7 +97,8 @@ def inside(plane: Plane, service: Service) -> Inside:
 def everything_unset(service: Service) -> Iterator[None]:
     yield
     patch(service, {name: None for name in OPTIONS if "." not in name})
-    patch(service, {"pgbouncer": None, "pg_stat_statements.track": None})
+    patch(service, {"pgbouncer": None, "timescaledb": None})
+    patch(service, {name: None for name in OPTIONS if name.startswith("pg_")})
 
 
 def read(service: Service) -> dict[str, Any]:
@@ -219,13 +221,53 @@ def test_what_postgresql_refuses_is_taken_back(service: Service, inside: Inside)
     conf = inside.paths.postgres_conf.read_text()
     refused = try_patch(service, {"autovacuum_naptime": 0, "work_mem": 24})
     assert refused.status_code == 422
-    assert 'outside the valid range for parameter "autovacuum_naptime"' in refused.json()["message"]
+    message = refused.json()["message"]
+    assert message.startswith("autovacuum_naptime: 0")
+    assert 'outside the valid range for parameter "autovacuum_naptime"' in message
     assert inside.paths.postgres_conf.read_text() == conf
     assert (read(service)["autovacuum_naptime"], read(service)["work_mem"]) == (60, 12)
     assert compare_all(service, inside) == set()
     assert service.read_cluster()["phase"] == "active"
     with service.pool("after", size=1) as uri, connect(uri) as client:
         client.execute("SELECT 1")
+
+
+def test_only_what_postgresql_refuses_is_refused(service: Service, inside: Inside) -> None:
+    """Others who ask at the same moment get what they asked for."""
+    wanted: dict[str, Any] = {name: value for name, value in LIVE.items() if name != "timezone"}
+    wanted["autovacuum_naptime"] = 0
+    names = ["autovacuum_naptime", *sorted(wanted.keys() - {"autovacuum_naptime"})[:9]]
+    with ThreadPoolExecutor(len(names)) as threads:
+        asked = {name: threads.submit(try_patch, service, {name: wanted[name]}) for name in names}
+    answers = {name: answer.result() for name, answer in asked.items()}
+    refused = answers.pop("autovacuum_naptime")
+    assert refused.status_code == 422
+    assert refused.json()["message"].startswith("autovacuum_naptime: 0")
+    assert {name: each.status_code for name, each in answers.items()} == dict.fromkeys(answers, 200)
+    config = read(service)
+    assert {name: config[name] for name in answers} == {name: wanted[name] for name in answers}
+    assert config["autovacuum_naptime"] == 60
+    assert compare_all(service, inside) == set()
+
+
+def test_settings_of_extensions_are_written_down_for_them(service: Service, inside: Inside) -> None:
+    patch(
+        service,
+        {
+            "timescaledb": {"max_background_workers": 8},
+            "pg_partman_bgw.role": "part-man",
+            "pg_partman_bgw.interval": 7200,
+            "stat_monitor_enable": True,
+        },
+    )
+    with contextlib.closing(inside.connect()) as connection:
+        for name, value in (
+            ("timescaledb.max_background_workers", "8"),
+            ("pg_partman_bgw.role", "part-man"),
+            ("pg_partman_bgw.interval", "7200"),
+        ):
+            assert connection.execute(f"SHOW {name}".encode()).fetchone() == (value,)
+    assert compare_all(service, inside) == set()
 
 
 POOLER: list[dict[str, Any]] = [

@@ -13,8 +13,10 @@ import pytest
 from poolkeeper.domain.clusters import Cluster
 from poolkeeper.domain.config import (
     Config,
+    blame,
     compare_configs,
     describe_config,
+    find_blamed,
     flatten_config,
     list_pgbouncer_values,
     nest_config,
@@ -184,3 +186,30 @@ def test_memory_follows_the_share_of_shared_buffers(slug: str, host_memory: int)
     assert sorted((each.work_mem for each in shares), reverse=True) == [
         each.work_mem for each in shares
     ]
+
+
+OUTSIDE = '0 s is outside the valid range for parameter "autovacuum_naptime" (1 s .. 2147483 s)'
+
+
+@pytest.mark.parametrize(
+    ("changes", "current", "named"),
+    [
+        ({"autovacuum_naptime": (None, 0)}, {"autovacuum_naptime": 0}, "autovacuum_naptime"),
+        ({"work_mem": (None, 8)}, {"autovacuum_naptime": 0, "work_mem": 8}, None),
+        # Somebody else has set it to something else since.
+        ({"autovacuum_naptime": (None, 30)}, {"autovacuum_naptime": 0}, None),
+        ({}, {"autovacuum_naptime": 0}, None),
+    ],
+)
+def test_a_refusal_is_that_of_whoever_asked_for_it(
+    changes: dict[str, tuple[object, object]], current: Config, named: str | None
+) -> None:
+    assert blame(changes, current, OUTSIDE) == named
+    assert blame(changes, current, "out of memory") == "config"
+
+
+def test_a_refusal_names_settings_as_the_api_does() -> None:
+    assert find_blamed('invalid value for parameter "shared_buffers": 1') == {
+        "shared_buffers_percentage"
+    }
+    assert find_blamed('parameter "TimeZone" and parameter "nobody_knows"') == {"timezone"}

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from poolkeeper.domain.config_kinds import Fixed, Integer, Number, Option, show_value
-from poolkeeper.domain.config_options import FIXED, PGBOUNCER
+from poolkeeper.domain.config_options import EXTENSIONS, FIXED, PGBOUNCER
 from poolkeeper.domain.config_postgres import POSTGRES
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -19,6 +19,8 @@ def test_the_page_has_every_setting() -> None:
     text = PAGE.read_text()
     wanted = replace_table(text, "## PostgreSQL", [write_row(option) for option in POSTGRES])
     wanted = replace_table(wanted, "## PgBouncer", [write_row(option) for option in PGBOUNCER])
+    extensions = [write_row(option) for option in EXTENSIONS]
+    wanted = replace_table(wanted, "## Extensions that are not loaded", extensions)
     wanted = replace_table(wanted, "## What cannot be set", [write_fixed(each) for each in FIXED])
     if os.environ.get("POOLKEEPER_GOLDEN") == "write":
         PAGE.write_text(wanted)
@@ -54,7 +56,8 @@ def write_kind(option: Option) -> str:
 def write_default(option: Option) -> str:
     if option.name == _BY_VERSION:
         return "600000; -1 before PostgreSQL 15"
-    shown = "by size" if option.default is None else f"`{show_value(option.default)}`"
+    unset = "none" if option in EXTENSIONS else "by size"
+    shown = unset if option.default is None else f"`{show_value(option.default)}`"
     return shown if option.since == 13 else f"{shown}, from PostgreSQL {option.since} on"
 
 

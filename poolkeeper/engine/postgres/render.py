@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import cast
 
 from poolkeeper.domain.clusters import Cluster
-from poolkeeper.domain.config import Values, list_postgres_values
+from poolkeeper.domain.config import Values, list_extension_values, list_postgres_values
 from poolkeeper.domain.config_kinds import Option, Value
-from poolkeeper.domain.config_options import OPTIONS
+from poolkeeper.domain.config_options import EXTENSIONS, OPTIONS
 from poolkeeper.domain.config_postgres import POSTGRES
 from poolkeeper.domain.memory import Machine, share_memory
 from poolkeeper.domain.sizes import RESERVED_CONNECTIONS
@@ -76,6 +76,7 @@ def render_conf(
         ("Log; statements stay out of it, because they may hold passwords", _log(paths, values)),
         ("Language and time", _language(values)),
         ("Settings of the API", _chosen(cluster, values, raised)),
+        ("Settings of extensions, which may come", _extensions(cluster)),
     )
     blocks = [_HEADER.format(name=cluster.name)]
     blocks += [
@@ -222,6 +223,16 @@ def _chosen(cluster: Cluster, values: Values, raised: Mapping[str, int]) -> list
         _option(option.name, values)
         for option in POSTGRES
         if option.name in wanted and option.name in values and option.name not in elsewhere
+    ]
+
+
+def _extensions(cluster: Cluster) -> list[Setting]:
+    """PostgreSQL keeps what has a dot in its name for whoever knows it; else it must know it."""
+    values = list_extension_values(cluster.config)
+    return [
+        _option(option.name, values)
+        for option in EXTENSIONS
+        if option.name in values and "." in option.name
     ]
 
 
