@@ -106,7 +106,11 @@ def read_file(path: Path) -> bytes | None:
 
 
 def read_tail(path: Path, lines: int, limit: int = 64 * 1024) -> list[str]:
-    """The last lines of a text file, [] if there is none; reads at most ``limit`` bytes."""
+    """The last lines of a text file, [] if there is none; reads at most ``limit`` bytes.
+
+    A last line that has no end yet, because it is just being written, is left out unless there
+    is no other.
+    """
     try:
         with (
             _open_folder(path.parent, follow=False) as folder,
@@ -114,11 +118,15 @@ def read_tail(path: Path, lines: int, limit: int = 64 * 1024) -> list[str]:
         ):
             start = max(file.seek(0, os.SEEK_END) - limit, 0)
             file.seek(start)
-            found = file.read().decode(errors="replace").splitlines()
+            text = file.read().decode(errors="replace")
     except OSError:
         return []
+    found = text.splitlines()
     # The first line is cut in two when reading began in its middle.
-    return (found[1:] if start else found)[-lines:]
+    whole = found[1:] if start else found
+    if len(whole) > 1 and not text.endswith("\n"):
+        whole.pop()
+    return whole[-lines:]
 
 
 @contextlib.contextmanager

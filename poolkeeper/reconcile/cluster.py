@@ -6,6 +6,7 @@ A missing prerequisite is a phase with a reason, never a crash.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Mapping
@@ -70,6 +71,7 @@ class ClusterReconciler:
             self._converge(desired, state, servers)
         except (EngineError, OSError) as error:
             servers.close()
+            self._drop_ended(servers)
             return self._fail(state, error)
         self._attempts = 0
         return BUSY if self._unsettled else RESTING
@@ -183,6 +185,16 @@ class ClusterReconciler:
             shown = replace(state, phase=Phase.CREATING, step=step, reason=step, since=tx.now)
             status.write_cluster_state(tx, shown)
         self._host.changes.publish(self._id)
+
+    def _drop_ended(self, servers: Servers) -> None:
+        """What ended is not shown as a process any more; what runs is described once it answers."""
+        observations = self._host.observations
+        with contextlib.suppress(OSError):
+            running = servers.list_pids()
+            seen = observations.processes(self._id)
+            observations.put_processes(
+                self._id, tuple(process for process in seen if process.pid in running)
+            )
 
     def _fail(self, state: ClusterState, error: Exception) -> float:
         """Write the reason down and come back later, and later still the more often it fails."""

@@ -10,7 +10,9 @@ from poolkeeper.domain.firewall import describe_reach
 from poolkeeper.domain.maintenance import describe_pending
 from poolkeeper.domain.status import ServerProcess
 from poolkeeper.engine.layout import ClusterPaths
+from poolkeeper.engine.pgbouncer.process import find_pooler
 from poolkeeper.engine.postgres.log import prune_logs
+from poolkeeper.engine.postgres.server import find_postmaster
 from poolkeeper.reconcile import postgres
 from poolkeeper.reconcile.backends import Backends
 from poolkeeper.reconcile.catalog import apply_catalog
@@ -79,6 +81,11 @@ class Servers:
             self._pooler.describe(desired),
         )
         return tuple(process for process in found if process is not None)
+
+    def list_pids(self) -> frozenset[int]:
+        """Of the processes that run now. Raises OSError."""
+        found = (find_postmaster(self.paths), find_pooler(self.paths))
+        return frozenset(facts.pid for facts in found if facts is not None)
 
     def tidy_logs(self, desired: Desired) -> None:
         """Keep the servers' logs from filling the disk. Raises EngineError, OSError."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -106,6 +108,23 @@ def delete_by_name(page: Page) -> None:
     page.get_by_role("button", name="Delete the pool").click()
     expect(page.get_by_text("Pool web has been deleted.")).to_be_visible()
     expect(page.locator("a.name")).to_have_count(1)
+
+
+def test_a_change_that_has_to_wait_says_so(
+    owner: Page, plane: Plane, api: httpx.Client, fresh: str
+) -> None:
+    processes = api.get(f"/v1/clusters/{fresh}").json()["cluster"]["processes"]
+    [pooler] = [each["pid"] for each in processes if each["kind"] == "pgbouncer"]
+    owner.goto(f"/databases/{fresh}/pools/new")
+    owner.get_by_label("Name").fill("patient")
+    os.kill(pooler, signal.SIGSTOP)
+    try:
+        owner.get_by_role("button", name="Create the pool").click()
+        waits = owner.get_by_role("status").filter(has_text="Waiting until the cluster")
+        expect(waits).to_contain_text("s at most; otherwise nothing is changed")
+    finally:
+        os.kill(pooler, signal.SIGCONT)
+    owner.wait_for_url("**/pools/patient/connect")
 
 
 def test_a_pool_from_its_creation_to_its_end(

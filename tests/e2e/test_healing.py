@@ -202,6 +202,9 @@ def test_a_pgbouncer_that_ends_at_once(ward: Ward) -> None:
         ward.kill("PgBouncer")
         standing = ward.await_trouble("the cat is on the keyboard")
         assert standing["reason"].startswith("PgBouncer")
+        # What has ended is not told as a process.
+        kinds = [process["kind"] for process in ward.service.read_cluster()["processes"]]
+        assert kinds == ["postgres"]
         # A change is refused for that reason, and PostgreSQL can still be reached.
         answer = ward.service.try_change("ward-pool", size=2)
         assert answer.status_code == 503, answer.text

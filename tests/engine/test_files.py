@@ -103,6 +103,11 @@ def test_the_tail_of_a_file(tmp_path: Path) -> None:
     assert read_tail(path, 2) == ["line 98", "line 99"]
     # Cut in the middle of a line, which then is left out.
     assert read_tail(path, 50, limit=20) == ["line 98", "line 99"]
+    # One that is still being written is no line yet, unless it is all there is.
+    path.write_text("whole\nto")
+    assert read_tail(path, 1) == ["whole"]
+    path.write_text("to")
+    assert read_tail(path, 1) == ["to"]
 
 
 def test_who_may_pass_through_the_state_directory(tmp_path: Path, account: Account | None) -> None:

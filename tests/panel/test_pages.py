@@ -123,6 +123,25 @@ def test_the_overview_tells_why_something_is_wrong(panel: Panel) -> None:
     assert "could not bind &lt;port&gt;" in page
 
 
+TABS = ("", "/pools", "/users", "/trusted-sources", "/settings", "/events", "/pools/new")
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_every_page_of_a_cluster_that_is_down_tells_why(panel: Panel, tab: str) -> None:
+    cluster_id = panel.create_cluster()
+    panel.reconciler.silent = True
+    browser = panel.browse_as(ADMIN)
+    path = f"/databases/{cluster_id}{tab}"
+    assert "in the way" not in browser.get(path).text
+    with panel.context.store.write() as tx:
+        why = "a cat is in the way"
+        state = ClusterState(cluster_id, Phase.PARKED, why, tx.now, was_online=True)
+        status.write_cluster_state(tx, state)
+    page = browser.get(path).text
+    assert why in page
+    assert ("What you send waits for the cluster, 10 s at most" in page) is (tab == "/pools/new")
+
+
 def test_the_overview_tells_who_holds_the_connections(panel: Panel) -> None:
     cluster_id = panel.create_cluster()
     create_pool(panel.context, "test", cluster_id, "web", SHAPE)

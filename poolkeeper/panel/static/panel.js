@@ -63,6 +63,28 @@ addEventListener("pageshow", () => {
   }
 });
 
+// A change is waited for until the cluster has taken it up: one that takes long says why.
+const SLOW_AFTER = 2000;
+
+function tellWait(form) {
+  const why = document.querySelector("#cluster-head .note, #overview .note")?.textContent.trim().replace(/\s+/g, " ");
+  const words = document.createElement("p");
+  words.className = "note warn slow";
+  words.setAttribute("role", "status");
+  words.textContent = `Waiting until the cluster has taken it up, ${form.dataset.waits} s at most; otherwise nothing is changed.${why ? ` It says: ${why}` : ""}`;
+  form.append(words);
+}
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const form = event.detail.elt;
+  if (!form.matches("form[data-waits]") || !document.getElementById("cluster-head")) return;
+  const timer = setTimeout(() => tellWait(form), SLOW_AFTER);
+  form.addEventListener("htmx:afterRequest", () => {
+    clearTimeout(timer);
+    form.querySelector(".slow")?.remove();
+  }, { once: true });
+});
+
 // After a refusal the first field that is wrong has the focus.
 function focusFirstError(root) {
   root.querySelector?.("[aria-invalid=true]")?.focus();
