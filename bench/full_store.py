@@ -1,5 +1,6 @@
 """The API's front over a store of many clusters, as a process: ``python -m bench.full_store``; with
-``--panel`` the control panel, too, and 15 minutes of samples for its charts.
+``--panel`` the control panel, too, and samples for its charts: of 15 minutes, of the first ten
+clusters 30 days.
 
 Everything is as in ``poolkeeper up``, but that there are no rate limits, and that the reconciler is
 not started: no cluster has servers, and all of them stand as the reconciler would leave them.
@@ -15,6 +16,7 @@ from uuid import UUID
 from starlette.types import ASGIApp
 
 from bench.machine import find_pgbouncer
+from bench.month import write_month
 from poolkeeper.api.app import build_app
 from poolkeeper.control_plane import http_server, wiring
 from poolkeeper.control_plane.first_start import ensure_local_token
@@ -22,7 +24,7 @@ from poolkeeper.control_plane.front_door import FrontDoor
 from poolkeeper.control_plane.logs import configure_logs
 from poolkeeper.domain.clusters import DEFAULT_DATABASE, DEFAULT_USER, ClusterRequest, Ports
 from poolkeeper.domain.pools import PoolMode, PoolShape
-from poolkeeper.domain.samples import STORED, Kind, Sample
+from poolkeeper.domain.samples import HOST, STORED, Kind, Sample, Subject
 from poolkeeper.domain.sizes import DEFAULT_SIZE, parse_size
 from poolkeeper.domain.status import ClusterState, Phase, PoolLoad, PoolState
 from poolkeeper.domain.users import Role, User
@@ -34,6 +36,8 @@ from poolkeeper.store.database import Transaction
 from poolkeeper.store.observations import Observations
 
 POOLS = 10
+# Of so many clusters there is a month of samples.
+MONTHS = 10
 USERS = (DEFAULT_USER, "app", "reports")
 DATABASES = (DEFAULT_DATABASE, "app", "reports")
 
@@ -71,6 +75,7 @@ def main() -> None:
         _observe(parts.context.observations, number)
     app: ASGIApp = build_app(parts.context, started_at=wiring.now())
     if "--panel" in sys.argv:
+        write_month(state / "samples.db", _list_subjects(min(count, MONTHS)), int(time.time()))
         _record(parts.history, count)
         app = FrontDoor(
             build_app(parts.context, started_at=wiring.now()), build_panel(parts.context)
@@ -113,6 +118,15 @@ def _observe(observations: Observations, number: int) -> None:
     observations.put_loads(
         make_id(number), {name: PoolLoad(3, 0, 1, 1, 0.0) for name in _name_pools()}
     )
+
+
+def _list_subjects(clusters: int) -> list[Subject]:
+    """All that is sampled of the first so many clusters."""
+    found = [HOST]
+    for cluster_id in map(make_id, range(clusters)):
+        found.append(Subject(Kind.CLUSTER, cluster_id))
+        found += [Subject(Kind.POOL, cluster_id, name) for name in _name_pools()]
+    return found
 
 
 def _record(history: History, count: int) -> None:

@@ -5,6 +5,7 @@
     1 s for 15 min    a block is a minute      15 rows of a subject
     10 s for 24 h     a block is 10 minutes   144 rows
     1 min for 30 d    a block is an hour      720 rows
+    30 min for 30 d   a block is 30 hours      24 rows
 
 Each minute the blocks that are being filled are written as they stand, so that a control
 plane that is killed loses a minute. A file that cannot be used costs charts, and nothing else.

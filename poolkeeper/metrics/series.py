@@ -12,6 +12,8 @@ _MAX = ".max"
 # Whole blocks are kept, so a tier has a little more than it promises: whoever asks for all of
 # it is not to be put off because a second has gone by meanwhile.
 _SLACK = 5
+# A point may be so much longer than asked for, where that means fewer blocks to read.
+_COARSEST = 1.25
 
 
 def choose_tier(now: int, start: int, stop: int, points: int) -> tuple[Tier, int]:
@@ -21,9 +23,9 @@ def choose_tier(now: int, start: int, stop: int, points: int) -> tuple[Tier, int
     """
     wanted = max(math.ceil((stop - start) / points), 1)
     reaching = [tier for tier in TIERS if now - start <= tier.keep + _SLACK] or [TIERS[-1]]
-    fine_enough = [tier for tier in reaching if tier.step <= wanted]
-    tier = fine_enough[-1] if fine_enough else reaching[0]
-    return tier, math.ceil(wanted / tier.step) * tier.step
+    steps = [(tier, math.ceil(wanted / tier.step) * tier.step) for tier in reaching]
+    fine_enough = [(tier, step) for tier, step in steps if step <= wanted * _COARSEST]
+    return fine_enough[-1] if fine_enough else steps[0]
 
 
 def build_series(

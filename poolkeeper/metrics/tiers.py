@@ -40,7 +40,13 @@ class Tier:
         return second - second % self.span
 
 
-TIERS = (Tier(1, 15 * 60), Tier(10, 24 * 3600), Tier(60, 30 * 86400))
+# The last one is for charts of all the time there is: in minutes it would be thirty times as much.
+TIERS = (
+    Tier(1, 15 * 60),
+    Tier(10, 24 * 3600),
+    Tier(60, 30 * 86400),
+    Tier(1800, 30 * 86400),
+)
 
 Columns = list["array.array[float]"]
 

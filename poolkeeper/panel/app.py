@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from poolkeeper.panel import live_numbers
 from poolkeeper.panel.assets import Assets
-from poolkeeper.panel.charts import Drawings
+from poolkeeper.panel.drawings import Drawings
 from poolkeeper.panel.live import Latest, Live, Numbers
 from poolkeeper.panel.pages import (
     cluster,

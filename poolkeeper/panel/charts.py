@@ -8,8 +8,6 @@ A line is made of terms, which are named as the numbers of the live stream are:
 from __future__ import annotations
 
 import math
-import threading
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +15,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from poolkeeper.domain.samples import Kind, Series, list_names, parse_subject
-from poolkeeper.panel.live_numbers import shorten
 from poolkeeper.usecases.context import Context
 from poolkeeper.usecases.samples import read_charts
 
@@ -36,10 +33,6 @@ _POINTS_DRAWN = 360
 _POINTS_SUMMED = 90
 _ROWS = 15
 _PEAK = ".max"
-
-# By span, for how many seconds a drawing is good enough; the shortest one is always drawn.
-_KEPT = {"1h": 10.0, "24h": 30.0, "30d": 60.0}
-_MOST_KEPT = 100
 
 
 @dataclass(frozen=True)
@@ -107,46 +100,9 @@ class Drawing:
         ][::-1]
 
 
-_Key = tuple[UUID, tuple[Chart, ...], str, bool]
-
-
 def choose_span(text: str) -> str:
     """The span that an address names; the shortest if it names none."""
     return text if text in SPANS else LIVE_SPAN
-
-
-class Drawings:
-    """Charts over long spans as they were drawn a moment ago: a month of a large cluster takes
-    a tenth of a second, and many may look at it. From any thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._drawn: dict[_Key, tuple[float, list[Drawing]]] = {}
-
-    def draw(
-        self,
-        context: Context,
-        cluster_id: UUID,
-        charts: Sequence[Chart],
-        span: str,
-        *,
-        fine: bool = False,
-    ) -> list[Drawing]:
-        """See ``draw``; what it returns is nobody's to change."""
-        if span not in _KEPT:
-            return draw(context, cluster_id, charts, span, fine=fine)
-        key = cluster_id, tuple(charts), span, fine
-        now = time.monotonic()
-        with self._lock:
-            until, drawn = self._drawn.get(key, (0.0, []))
-        if until <= now:
-            drawn = draw(context, cluster_id, charts, span, fine=fine)
-            with self._lock:
-                self._drawn.pop(key, None)
-                self._drawn[key] = now + _KEPT[span], drawn
-                while len(self._drawn) > _MOST_KEPT:
-                    del self._drawn[next(iter(self._drawn))]
-        return drawn
 
 
 def draw(
@@ -171,41 +127,6 @@ def draw(
         Drawing(chart, start, step, tuple(_summarise(line, terms, step) for line in chart.lines))
         for chart in charts
     ]
-
-
-def present(drawings: Iterable[Drawing], span: str) -> dict[str, object]:
-    """As charts/numbers.js reads it."""
-    found = list(drawings)
-    return {
-        "start": found[0].start if found else 0,
-        "step": found[0].step if found else 1,
-        "span": SPANS[span][0],
-        "live": span == LIVE_SPAN,
-        "charts": {drawing.chart.id: _present_chart(drawing) for drawing in found},
-    }
-
-
-def _present_chart(drawing: Drawing) -> dict[str, object]:
-    chart = drawing.chart
-    return {
-        "kind": chart.kind,
-        "stacked": chart.is_stacked,
-        "top": chart.top,
-        "lines": [
-            {
-                "label": each.line.label,
-                "plus": each.line.plus,
-                "minus": each.line.minus,
-                "factor": each.line.factor,
-                "tone": each.line.tone,
-                "limit": each.line.is_limit,
-                "mean": shorten(each.mean),
-                "max": shorten(each.greatest),
-                "values": [shorten(value) for value in each.points],
-            }
-            for each in drawing.lines
-        ],
-    }
 
 
 def _read(

@@ -15,7 +15,7 @@ from poolkeeper.domain.errors import NotFound, Unauthenticated
 from poolkeeper.domain.sessions import Session
 from poolkeeper.domain.tokens import Token
 from poolkeeper.panel import cookies, security
-from poolkeeper.panel.charts import Drawings
+from poolkeeper.panel.drawings import Drawings
 from poolkeeper.panel.forms import Form
 from poolkeeper.panel.rendering import Renderer
 from poolkeeper.panel.sparklines import Sparklines

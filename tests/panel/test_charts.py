@@ -38,7 +38,11 @@ def read_charts(panel: Panel, cluster_id: UUID, span: str = "15m", pool: str = "
 
 def line(charts: Any, chart: str, label: str) -> Any:
     [found] = [each for each in charts["charts"][chart]["lines"] if each["label"] == label]
-    return found
+    return found | {"values": read_points(found)}
+
+
+def read_points(line: Any) -> list[float | None]:
+    return [float(point) if point else None for point in line["values"].split(",")]
 
 
 def test_each_second_is_a_point_and_what_was_not_seen_is_a_gap(panel: Panel) -> None:
@@ -97,7 +101,7 @@ def test_connections_are_told_by_who_has_them(panel: Panel) -> None:
     labels = [each["label"] for each in charts["charts"]["connections"]["lines"]]
     assert labels == [*names[:6], "other pools", "direct", "reserved", "free"]
     at = now - charts["start"]
-    told = {each["label"]: each["values"] for each in charts["charts"]["connections"]["lines"]}
+    told = {each["label"]: read_points(each) for each in charts["charts"]["connections"]["lines"]}
     assert told["pool-0"][at] == 3
     assert told["other pools"][at] == 24 - 6 * 3
     assert told["direct"][at] == 2

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from starlette.responses import JSONResponse, Response
+import gzip
+
+from starlette.responses import Response
 
 from poolkeeper.domain.standing import ClusterDetail
 from poolkeeper.domain.tokens import READ
 from poolkeeper.panel.chart_lists import choose_pools, compose_stream, list_cluster_charts
-from poolkeeper.panel.charts import SPANS, Chart, choose_span, present
+from poolkeeper.panel.charts import SPANS, Chart, choose_span
 from poolkeeper.panel.live_numbers import read_latest
 from poolkeeper.panel.routing import Pages
 from poolkeeper.panel.standing import judge_standing
@@ -52,8 +54,13 @@ def send_charts(visit: Visit) -> Response:
 def answer_charts(visit: Visit, charts: list[Chart]) -> Response:
     """Charts over the span that the address names, as charts/numbers.js reads them."""
     span = choose_span(visit.query("span"))
-    drawings = visit.drawings.draw(visit.context, visit.cluster_id, charts, span, fine=True)
-    return JSONResponse(present(drawings, span), headers={"cache-control": "no-store"})
+    body = visit.drawings.encode(visit.context, visit.cluster_id, charts, span)
+    headers = {"cache-control": "no-store", "vary": "accept-encoding"}
+    if "gzip" in visit.request.headers.get("accept-encoding", ""):
+        headers["content-encoding"] = "gzip"
+    else:
+        body = gzip.decompress(body)
+    return Response(body, headers=headers, media_type="application/json")
 
 
 def _list_charts(visit: Visit, detail: ClusterDetail) -> list[Chart]:

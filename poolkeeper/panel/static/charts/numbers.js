@@ -16,6 +16,11 @@ const ChartNumbers = (() => {
     return Math.max(total, 0) * line.factor;
   }
 
+  // All points of a line come as one text; nothing between two commas is a gap.
+  function readPoints(text) {
+    return text ? text.split(",").map((point) => (point ? Number(point) : null)) : [];
+  }
+
   return class {
     // `onLoad` is called when all numbers are others.
     constructor(address, onLoad) {
@@ -51,6 +56,7 @@ const ChartNumbers = (() => {
 
     take(found) {
       [this.span, this.step, this.isLive, this.charts] = [found.span, found.step, found.live, found.charts];
+      for (const line of this.listLines()) line.values = readPoints(line.values);
       const count = Math.max(...this.listLines().map((line) => line.values.length), 0);
       this.times = Array.from({ length: count }, (_, index) => found.start + index * found.step);
       if (this.isLive) this.append(this.latest);
