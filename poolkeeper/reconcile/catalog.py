@@ -16,12 +16,16 @@ from poolkeeper.reconcile.backends import Backends
 
 
 def apply_catalog(
-    backends: Backends, desired: Desired, applied: int, retried: Collection[str]
+    backends: Backends,
+    desired: Desired,
+    applied: int,
+    retried: Collection[str],
+    step: Callable[[], None],
 ) -> dict[str, str]:
     """Create, change and drop what was said after generation ``applied``, and what is retried.
 
-    Users come before databases. Returns what failed and why, by subject (``user:app``).
-    Raises EngineError if PostgreSQL cannot be reached.
+    Users come before databases. ``step`` is called after each. Returns what failed and why, by
+    subject (``user:app``). Raises EngineError if PostgreSQL cannot be reached.
     """
     failures: dict[str, str] = {}
 
@@ -34,6 +38,7 @@ def apply_catalog(
             raise EngineError(f"PostgreSQL: {_first_line(error)}") from error
         except psycopg.Error as error:
             failures[subject] = _first_line(error)
+        step()
 
     for user in sorted(desired.users, key=lambda user: user.generation):
         action = partial(_apply_user, backends, desired, user)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from poolkeeper.domain.clusters import Desired
 from poolkeeper.domain.firewall import describe_reach
@@ -104,7 +105,8 @@ class Servers:
         are not, some of which are ``retried``. Raises EngineError, OSError."""
         is_look_around = self._configured_for is None
         restarted = self._ensure_postgres(desired, progress)
-        catalog = apply_catalog(self._backends, desired, applied, retried)
+        step = partial(self._host.changes.step, desired.cluster.id)
+        catalog = apply_catalog(self._backends, desired, applied, retried, step)
         failures = {**catalog, **self._refused}
         if not self._pooler.is_running():
             progress("starting PgBouncer")

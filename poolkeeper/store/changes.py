@@ -13,11 +13,16 @@ from uuid import UUID
 
 
 class Changes:
-    """The front announces what is wanted, the reconciler publishes what is done."""
+    """The front announces what is wanted, the reconciler publishes what is done.
+
+    Before it has all of it to publish, it tells of each step, so that whoever waits behind
+    others knows that they get on.
+    """
 
     def __init__(self) -> None:
         self._published = threading.Condition()
         self._versions: defaultdict[UUID, int] = defaultdict(int)
+        self._steps: defaultdict[UUID, int] = defaultdict(int)
         self._count = 0
         self._callbacks: tuple[Callable[[UUID], None], ...] = ()
 
@@ -37,6 +42,16 @@ class Changes:
             self._versions[cluster_id] += 1
             self._count += 1
             self._published.notify_all()
+
+    def step(self, cluster_id: UUID) -> None:
+        """Note that one of the things that are wanted of a cluster was done; wakes nobody."""
+        with self._published:
+            self._steps[cluster_id] += 1
+
+    def steps(self, cluster_id: UUID) -> int:
+        """How many steps were noted."""
+        with self._published:
+            return self._steps.get(cluster_id, 0)
 
     def count(self) -> int:
         """How often the status of any cluster was published."""

@@ -17,6 +17,9 @@ from poolkeeper.usecases.context import Context
 # A wake-up may be lost (it only shortens this sleep), the store is what counts.
 _LONGEST_SLEEP = 0.25
 
+# Clients give up at some time; azure-core, which pydo is made of, after 300 s.
+_LONGEST_WAIT = 120.0
+
 
 @dataclass(frozen=True)
 class Intent:
@@ -73,16 +76,16 @@ def await_in_force(
 ) -> None:
     """Announce a committed change and return once it is in force.
 
-    When it is refused, or not in force after ``wait_seconds``, ``withdraw`` takes it back
+    When it is refused, or nothing at all was done for ``wait_seconds``, ``withdraw`` takes it back
     in a transaction of its own and Refused or Unavailable is raised: nothing is applied.
     With ``withdraw`` None the change stands whatever happens, and is only waited for.
     """
     committed = time.monotonic()
     seen = context.changes.version(intent.cluster_id)
+    patience = _Patience(context, intent.cluster_id)
     context.changes.announce(intent.cluster_id)
-    deadline = committed + context.wait_seconds
     while True:
-        left = deadline - time.monotonic()
+        left = patience.measure()
         seen = context.changes.wait_beyond(intent.cluster_id, seen, min(left, _LONGEST_SLEEP))
         with context.store.read() as tx:
             outcome = _read_outcome(tx, intent)
@@ -93,7 +96,26 @@ def await_in_force(
         context.applied_times.note(context.store, intent.event_id, seconds)
     if outcome.in_force or withdraw is None:
         return
-    _take_back(context, actor, intent, withdraw)
+    _take_back(context, actor, intent, withdraw, time.monotonic() - committed)
+
+
+class _Patience:
+    """How long to wait on: while what others asked of the cluster gets done, one's turn comes."""
+
+    def __init__(self, context: Context, cluster_id: UUID) -> None:
+        self._context, self._id = context, cluster_id
+        now = time.monotonic()
+        self._steps = context.changes.steps(cluster_id)
+        self._deadline = now + context.wait_seconds
+        self._latest = now + max(context.wait_seconds, _LONGEST_WAIT)
+
+    def measure(self) -> float:
+        """The seconds that are left."""
+        now, steps = time.monotonic(), self._context.changes.steps(self._id)
+        if steps != self._steps:
+            self._steps = steps
+            self._deadline = min(now + self._context.wait_seconds, self._latest)
+        return self._deadline - now
 
 
 @dataclass(frozen=True)
@@ -120,7 +142,11 @@ def _read_outcome(tx: Transaction, intent: Intent) -> _Outcome:
 
 
 def _take_back(
-    context: Context, actor: str, intent: Intent, withdraw: Callable[[Transaction], None]
+    context: Context,
+    actor: str,
+    intent: Intent,
+    withdraw: Callable[[Transaction], None],
+    waited: float,
 ) -> None:
     with context.store.write() as tx:
         # It may have come in force between the last look and this transaction.
@@ -143,7 +169,7 @@ def _take_back(
     if outcome.refusal is not None:
         raise Refused(outcome.refusal)
     why = f" ({outcome.reason})" if outcome.reason else ""
+    seconds = max(context.wait_seconds, round(waited))
     raise Unavailable(
-        f"the change was not in force after {context.wait_seconds:g} s{why} and was taken back;"
-        " try again"
+        f"the change was not in force after {seconds:g} s{why} and was taken back; try again"
     )

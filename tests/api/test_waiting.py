@@ -93,6 +93,23 @@ def test_deletion_of_database_or_user_is_taken_back(front: Front, cluster: str) 
         assert front.call("GET", cluster + path).json() == before
 
 
+def test_a_call_waits_on_while_what_others_asked_for_gets_done(front: Front, cluster: str) -> None:
+    """As long as there are steps; after the last one, no longer than for the first."""
+    cluster_id = UUID(cluster.rpartition("/")[2])
+    front.change(wait_seconds=1)
+    front.reconciler.silent = True
+    with ThreadPoolExecutor(1) as caller:
+        began = time.monotonic()
+        asked = caller.submit(front.call, "POST", f"{cluster}/dbs", {"name": "new"})
+        while time.monotonic() - began < 3:
+            front.context.changes.step(cluster_id)
+            assert not asked.done(), asked.result().text
+            time.sleep(0.1)
+        front.reconciler.apply(cluster_id)
+        assert asked.result().status_code == 201
+    assert front.call("POST", f"{cluster}/dbs", {"name": "newer"}).status_code == 503
+
+
 def test_deletion_of_a_pool_stands(front: Front, cluster: str) -> None:
     front.change(wait_seconds=0.05)
     front.reconciler.silent = True

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.e2e.mortal import ask_for_cluster
-from tests.plane import Plane, connect, wait_until
+from tests.plane import Plane, connect, create_cluster, running_plane, wait_until
 
 SIDE_BY_SIDE = 10
 # Of a call whose cluster is online; a busy machine included.
@@ -125,3 +125,19 @@ def test_reading_never_waits(plane: Plane, api: httpx.Client, address: str) -> N
 
         assert reader.submit(read).result() < A_FEW_SECONDS
         check_all_made([told for each in waiting for told in each.result()], within=20)
+
+
+def test_fifty_databases_at_once_are_made_however_long_that_takes() -> None:
+    """Each waits for its turn: together they take longer than a call waits for nothing."""
+    with (
+        running_plane("--empty", "--request-wait-seconds", "3") as plane,
+        plane.client() as client,
+    ):
+        address = f"/v2/databases/{create_cluster(client, 'crowded')['id']}"
+        await_online(client, address)
+        with ThreadPoolExecutor(50) as callers:
+            waiting = [
+                callers.submit(make_calls, plane, address, [call]) for call in list_databases(50)
+            ]
+            check_all_made([told for each in waiting for told in each.result()], within=60)
+        assert len(client.get(f"{address}/dbs").json()["dbs"]) == 51

@@ -34,6 +34,18 @@ SELECT r.rolname, r.rolpassword,
               WHERE m.member = r.oid AND m.admin_option)
   FROM pg_catalog.pg_authid AS r
 """
+# What keeps a role from being dropped stands in pg_shdepend, for all databases; what all of them
+# share is found from any.
+_DATABASES_OF = """
+SELECT d.datname
+  FROM pg_catalog.pg_database AS d
+ WHERE d.datallowconn
+   AND (d.datname = pg_catalog.current_database()
+        OR EXISTS (SELECT FROM pg_catalog.pg_shdepend AS s
+                     JOIN pg_catalog.pg_roles AS r ON r.oid = s.refobjid
+                    WHERE s.dbid = d.oid AND r.rolname = %s
+                      AND s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass))
+"""
 _ATTRIBUTES = ("LOGIN", "SUPERUSER", "CREATEDB", "CREATEROLE", "REPLICATION")
 
 
@@ -110,10 +122,7 @@ def drop_user(connect: Callable[[str], Connection], name: str) -> None:
             return
         _execute(connection, "ALTER ROLE {} NOLOGIN", role)
         end_user_sessions(connection, name)
-        databases = connection.execute(
-            "SELECT datname FROM pg_catalog.pg_database WHERE datallowconn"
-        ).fetchall()
-        for (database,) in databases:
+        for (database,) in connection.execute(_DATABASES_OF, (name,)).fetchall():
             with connect(database) as inside:
                 # REASSIGN moves what it owns, so DROP OWNED finds only its privileges.
                 _execute(inside, "REASSIGN OWNED BY {} TO {}", role, sql.Identifier(DEFAULT_USER))
