@@ -16,6 +16,10 @@ from poolkeeper.usecases.attempts import Attempt
 from poolkeeper.usecases.context import Context
 from poolkeeper.usecases.repeats import forget_answered
 
+# What azure-core, which pydo is made of, gives each call and its repetitions, and the header that
+# is made for it. Not x-request-id: some give the same one to all that belongs together.
+_NAMES = ("x-ms-client-request-id", "idempotency-key")
+
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -27,7 +31,7 @@ def watch_delivery(handle: Handler) -> Handler:
 
     async def attend(request: Request) -> Response:
         context: Context = request.app.state.context
-        request.state.attempt = attempt = Attempt(await _read_call(request))
+        request.state.attempt = attempt = await _read_attempt(request)
         departure = asyncio.create_task(_note_departure(request, attempt))
         try:
             response = await handle(request)
@@ -43,12 +47,12 @@ def watch_delivery(handle: Handler) -> Handler:
     return attend
 
 
-async def _read_call(request: Request) -> Call:
-    scope = request.scope
-    digest = digest_call(
-        scope["method"], scope["path"], scope["query_string"], await request.body()
-    )
-    return Call(request.state.token.id, digest)
+async def _read_attempt(request: Request) -> Attempt:
+    scope, token = request.scope, request.state.token.id
+    asked = (scope["method"], scope["path"], scope["query_string"], await request.body())
+    names = [f"{name}: {request.headers[name]}" for name in _NAMES if request.headers.get(name)]
+    named = Call(token, digest_call(*asked, *names)) if names else None
+    return Attempt(Call(token, digest_call(*asked)), named)
 
 
 async def _note_departure(request: Request, attempt: Attempt) -> None:

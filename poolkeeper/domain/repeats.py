@@ -17,7 +17,10 @@ REPEAT_WINDOW = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Call:
-    """Who asked for what: two calls that are equal may be one call, made twice."""
+    """Who asked for what: two calls that are equal may be one call, made twice.
+
+    If the digest has the client's own name for the call in it, they are one.
+    """
 
     token_id: str
     digest: str
@@ -34,9 +37,9 @@ class Unanswered:
     generation: int
 
 
-def digest_call(method: str, path: str, query: bytes, body: bytes) -> str:
-    """What a call asks for, as 64 hexadecimal digits."""
-    parts = (method.encode(), path.encode(), query, body)
+def digest_call(method: str, path: str, query: bytes, body: bytes, *names: str) -> str:
+    """What a call asks for, as 64 hexadecimal digits. ``names``: what its client calls it."""
+    parts = (method.encode(), path.encode(), query, body, *(name.encode() for name in names))
     lengths = ",".join(str(len(part)) for part in parts)
     return hashlib.sha256(b"\n".join((lengths.encode(), *parts))).hexdigest()
 

@@ -10,12 +10,14 @@ from poolkeeper.domain.repeats import Call
 class Attempt:
     """One attempt at a call.
 
-    ``abandoned``: its caller hung up before there was an answer; set by the API.
-    ``ended``: its answer was delivered, or has no one to go to.
+    ``named``: the call with its client's own name for it, which a repetition has again and no
+    other call has; None if it has none. ``abandoned``: its caller hung up before there was an
+    answer; set by the API. ``ended``: its answer was delivered, or has no one to go to.
     """
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, named: Call | None = None) -> None:
         self.call = call
+        self.named = named
         self.abandoned = False
         self.ended = threading.Event()
 

@@ -19,7 +19,7 @@ _Created = TypeVar("_Created")
 
 
 class FirstUnderWay(NameTaken):
-    """An equal call, whose caller hung up, has not come to its end."""
+    """An equal call, whose caller hung up or makes it again, has not come to its end."""
 
     def __init__(self, kind: str, first: Attempt) -> None:
         super().__init__(kind)
@@ -29,11 +29,14 @@ class FirstUnderWay(NameTaken):
 def note_creation(context: Context, tx: Transaction, attempt: Attempt | None, made: Intent) -> None:
     """Remember with a creation, in its transaction, that its answer is still to be delivered.
 
+    If its client has a name for the call, that is remembered whatever comes of the answer.
     ``attempt`` None: nobody would ask for it again.
     """
     if attempt is None:
         return
     unanswered.put_unanswered(tx, _describe(attempt.call, tx, made))
+    if attempt.named is not None:
+        unanswered.put_unanswered(tx, _describe(attempt.named, tx, made))
     context.attempts.take_over(attempt)
 
 
@@ -47,12 +50,12 @@ def demand_repetition(
     kind = standing.subject.partition(":")[0]
     if attempt is None:
         raise NameTaken(kind)
-    created = unanswered.find_unanswered(tx, attempt.call)
-    if not is_repeated(created, _describe(attempt.call, tx, standing)):
+    is_same = _was_created_by(tx, attempt.named, standing)
+    if not is_same and not _was_created_by(tx, attempt.call, standing):
         raise NameTaken(kind)
     first = context.attempts.find_bearer(attempt.call)
     if first is not None:
-        raise FirstUnderWay(kind, first) if first.abandoned else NameTaken(kind)
+        raise FirstUnderWay(kind, first) if is_same or first.abandoned else NameTaken(kind)
     context.attempts.take_over(attempt)
 
 
@@ -81,6 +84,12 @@ def forget_answered(context: Context, call: Call) -> None:
     with suppress(Unavailable), context.store.write(durable=False) as tx:
         unanswered.forget_call(tx, call)
         unanswered.forget_older(tx, tx.now - REPEAT_WINDOW)
+
+
+def _was_created_by(tx: Transaction, call: Call | None, standing: Intent) -> bool:
+    if call is None:
+        return False
+    return is_repeated(unanswered.find_unanswered(tx, call), _describe(call, tx, standing))
 
 
 def _describe(call: Call, tx: Transaction, what: Intent) -> Unanswered:

@@ -60,8 +60,10 @@ class Posts:
         self.client = front.connect(self.value)
         self._monkeypatch = monkeypatch
 
-    def post(self, body: Json | None = None) -> httpx.Response:
-        return self.client.post(self.path, content=json.dumps(body or self.body))
+    def post(self, body: Json | None = None, **headers: str) -> httpx.Response:
+        """``headers``: with ``_`` for ``-``."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.post(self.path, content=json.dumps(body or self.body), headers=named)
 
     def post_unheard(self) -> Attempt:
         """The call is made; its caller hangs up before it is answered. Its attempt, ended."""
@@ -308,6 +310,57 @@ def test_a_fault_after_the_creation_does_not_hide_it(posts: Posts) -> None:
         assert posts.post().status_code == 500
     assert posts.post().status_code == 201
     assert refused(posts, posts.post())
+
+
+@pytest.mark.parametrize("header", ["x_ms_client_request_id", "idempotency_key"])
+@each_kind
+def test_a_call_that_its_client_names_again_is_answered_again(posts: Posts, header: str) -> None:
+    """Though its answer may have arrived: only the client can tell, and does."""
+    first = posts.post(**{header: "one"})
+    assert first.status_code == 201
+    before = posts.front.look()
+    for _ in range(3):
+        assert posts.post(**{header: "one"}).status_code == 201
+    assert posts.front.look() == before
+    assert refused(posts, posts.post(**{header: "two"}))
+    assert refused(posts, posts.post())
+    other = {name: value for name, value in posts.body.items() if name != "name"}
+    assert refused(posts, posts.post({"name": posts.body["name"], **other, "tags": []}))
+
+
+@pytest.mark.parametrize("kind", ["user"])
+def test_a_name_that_others_may_have_is_none(posts: Posts) -> None:
+    assert posts.post(x_request_id="of the whole run").status_code == 201
+    assert refused(posts, posts.post(x_request_id="of the whole run"))
+
+
+@pytest.mark.parametrize("kind", ["database", "user", "pool"])
+def test_who_names_the_call_again_waits_for_the_first(posts: Posts, main: Json) -> None:
+    """Its connection broke, and nobody but the client knows yet."""
+    posts.front.reconciler.silent = True
+    answers: list[httpx.Response] = []
+    callers = [
+        threading.Thread(target=lambda: answers.append(posts.post(idempotency_key="one")))
+        for _ in range(2)
+    ]
+    callers[0].start()
+    await_committed(posts)
+    callers[1].start()
+    callers[1].join(0.3)
+    assert answers == []
+    posts.front.reconciler.apply(UUID(main["id"]))
+    for caller in callers:
+        caller.join(10)
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].json() == answers[1].json()
+
+
+@pytest.mark.parametrize("kind", ["user", "pool"])
+def test_a_named_call_too_finds_only_what_it_made(posts: Posts) -> None:
+    assert posts.post(idempotency_key="one").status_code == 201
+    assert posts.front.call("DELETE", f"{posts.path}/web").status_code == 204
+    assert posts.front.call("POST", posts.path, posts.body).status_code == 201
+    assert refused(posts, posts.post(idempotency_key="one"))
 
 
 def await_committed(posts: Posts) -> None:

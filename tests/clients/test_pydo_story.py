@@ -22,6 +22,7 @@ from azure.core.exceptions import (
     HttpResponseError,
     ServiceRequestError,
 )
+from azure.core.pipeline.transport import RequestsTransport
 from cryptography import x509
 
 from tests.clients.official import Official, poll
@@ -406,3 +407,29 @@ async def play(plane: Plane, cluster_id: str) -> None:
         missing = await databases.get_connection_pool(cluster_id, "aio-pool")
         assert missing["id"] == "not_found"
     assert statuses == [201, 201, 201, 204, 200, 204, 204, 204, 404]
+
+
+class LosingTransport(RequestsTransport):
+    """A gateway that got the answer to the first POST, and says that it did not."""
+
+    lost = 0
+
+    def send(self, request: Any, **kwargs: Any) -> Any:
+        response = super().send(request, **kwargs)
+        if request.method == "POST" and not self.lost:
+            assert response.status_code == 201
+            self.lost, response.status_code = 1, 504
+        return response
+
+
+def test_an_answer_that_a_gateway_lost_is_given_again(
+    plane: Plane, official: Official, cluster: Json
+) -> None:
+    losing = LosingTransport(connection_verify=str(plane.ca))
+    client = pydo.Client(plane.token, endpoint=plane.url, transport=losing)
+    with contextlib.closing(client):
+        made = client.databases.add(cluster["id"], {"name": "lost"})
+        assert (losing.lost, made) == (1, {"db": {"name": "lost"}})
+        with pytest.raises(HttpResponseError, match="database name is not available"):
+            client.databases.add(cluster["id"], {"name": "lost"})
+    official.databases.delete(cluster["id"], "lost")
