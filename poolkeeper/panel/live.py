@@ -1,14 +1,15 @@
-"""What is open in a browser stays true: one stream of server-sent events for each open page.
+"""What is open in a browser stays true: one stream of server-sent events for each browser.
 
 ::
 
-    event: live       {"pool.web.clients_active": 3, …}   each second, those that differ
+    event: live       {"cluster": "…",                    each second, those that differ; without
+                       "numbers": {"pool.web.…": 3, …}}   cluster ("") those of the list of all
     event: changed    {"clusters": ["…"]}                 something was changed, by anybody;
                                                           it has an id, for who comes back
     event: ended      {}                                  no longer signed in
 
 One broadcaster looks, once for all who watch: numbers are worded once for each second and
-topic, which is a cluster and those of its pools that a page shows. Who comes is told all of
+topic, which is a cluster and those of its pools that pages show. Who comes is told all of
 them, and after that what is another number than before. Who comes is told, too, what was
 changed since its page was read, or since it was here last. The broadcaster sleeps once nobody
 has watched for a while; whoever wakes it is told to look anew, whatever happened.
@@ -144,7 +145,7 @@ class Live:
         if self._marks is None:
             return
         missed = self._recent.list_missed(watcher.after)
-        clusters = watcher.own() if missed is None else frozenset[UUID]().union(*missed)
+        clusters = watcher.clusters if missed is None else frozenset[UUID]().union(*missed)
         if missed is None or (missed and watcher.concerns(clusters)):
             watcher.send(self._word_change(clusters))
 
@@ -154,7 +155,7 @@ class Live:
         if before is None:
             self._recent.begin()
             for watcher in self._watchers:
-                watcher.send(self._word_change(watcher.own()))
+                watcher.send(self._word_change(watcher.clusters))
         elif before != self._marks:
             changed = self._marks.compare(before)
             self._recent.add(changed)
@@ -169,23 +170,29 @@ class Live:
 
     def _tell_numbers(self) -> None:
         beat = self._is_due("beat", _BEAT_EVERY)
-        numbers = self._read_topics({watcher.topic for watcher in self._watchers})
+        wanted = {topic for watcher in self._watchers for topic in watcher.topics}
+        numbers = self._read_topics(wanted)
         news = {topic: _compare(self._told.get(topic, {}), numbers[topic]) for topic in numbers}
-        frames = {topic: _frame("live", found) for topic, found in news.items()}
+        frames = {topic: _word_numbers(topic, found) for topic, found in news.items()}
         whole: dict[Topic, bytes] = {}
         for watcher in self._watchers:
-            topic = watcher.topic
             if watcher.needs_all and not watcher.pending:
-                if topic not in whole:
-                    whole[topic] = _frame("live", numbers[topic])
-                watcher.needs_all = False
-                watcher.send(whole[topic])
-                if watcher.fell_behind:
-                    watcher.fell_behind = False
-                    watcher.send(self._word_change(watcher.own()))
-            elif beat or news[topic]:
-                watcher.send(frames[topic])
+                for topic in watcher.topics:
+                    if topic not in whole:
+                        whole[topic] = _word_numbers(topic, numbers[topic])
+                self._tell_all(watcher, b"".join(whole[topic] for topic in watcher.topics))
+            else:
+                for topic in watcher.topics:
+                    if beat or news[topic]:
+                        watcher.send(frames[topic])
         self._told = numbers
+
+    def _tell_all(self, watcher: Watcher, frames: bytes) -> None:
+        watcher.needs_all = False
+        watcher.send(frames)
+        if watcher.fell_behind:
+            watcher.fell_behind = False
+            watcher.send(self._word_change(watcher.clusters))
 
     def _read_topics(self, topics: set[Topic]) -> dict[Topic, Numbers]:
         """The numbers of each topic; each cluster is looked at once."""
@@ -240,6 +247,10 @@ class Live:
             return False
         self._due[what] = now + every - _TICK / 2
         return True
+
+
+def _word_numbers(topic: Topic, numbers: Numbers) -> bytes:
+    return _frame("live", {"cluster": str(topic[0] or ""), "numbers": numbers})
 
 
 def _frame(event: str, data: object) -> bytes:

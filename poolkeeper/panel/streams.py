@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -12,19 +10,16 @@ from poolkeeper.domain.errors import PoolkeeperError, Unauthenticated
 from poolkeeper.domain.tokens import READ
 from poolkeeper.panel import cookies
 from poolkeeper.panel.live import Live
-from poolkeeper.panel.watchers import Watcher
+from poolkeeper.panel.watchers import Watcher, parse_topics
 from poolkeeper.usecases.sessions import find_session
-
-# More is for a page that shows all.
-_MOST_POOLS = 50
 
 
 async def stream_live(request: Request) -> Response:
     """``/live?cluster=…``, or without a cluster what the list of all needs.
 
-    ``&pool=…``, once for each: of the pools only these; ``&pool=`` none. ``&after=…``: the id
-    of the newest change that the page knows of; a browser that comes back by itself says it by
-    ``last-event-id``.
+    ``&pool=…``, once for each: of the pools only these; ``&pool=`` none. A browser with several
+    pages says ``for=…`` with that for each of them. ``&after=…``: the id of the newest change
+    that they know of; a browser that comes back by itself says it by ``last-event-id``.
     """
     refusal = await run_in_threadpool(_check, request)
     live: Live = request.app.state.live
@@ -33,17 +28,11 @@ async def stream_live(request: Request) -> Response:
     if live.is_full:
         return Response(status_code=503)
     try:
-        text = request.query_params.get("cluster")
-        cluster = UUID(text) if text else None
+        topics = parse_topics(request.url.query)
     except ValueError:
         return Response(status_code=404)
-    pools = request.query_params.getlist("pool")[:_MOST_POOLS]
-    watcher = Watcher(
-        cluster,
-        request.cookies[cookies.SESSION],
-        frozenset(pools) if pools else None,
-        after=_read_last_change(request),
-    )
+    session, after = request.cookies[cookies.SESSION], _read_last_change(request)
+    watcher = Watcher(topics, session, after=after)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(live.watch(watcher), headers=headers, media_type="text/event-stream")
 

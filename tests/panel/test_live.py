@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,7 +17,7 @@ from poolkeeper.domain.status import PoolLoad
 from poolkeeper.domain.tokens import CREATE, READ
 from poolkeeper.panel import live_numbers
 from poolkeeper.panel.live import Live, Numbers
-from poolkeeper.panel.watchers import Watcher
+from poolkeeper.panel.watchers import Watcher, parse_topics
 from poolkeeper.usecases import sessions
 from poolkeeper.usecases.pools import create_pool
 from tests.panel.browsing import Panel
@@ -60,8 +61,16 @@ class Listener:
                 fields = dict(line.split(": ", 1) for line in frame.splitlines())
                 self.last_id = int(fields.get("id", self.last_id))
                 if "event" in fields:
-                    self.events.append((fields["event"], json.loads(fields["data"])))
+                    data = json.loads(fields["data"])
+                    found = data["numbers"] if fields["event"] == "live" else data
+                    self.events.append((fields["event"], found))
         self.ended = True
+
+
+def watch(panel: Panel, *clusters: UUID | None, session: str = "", after: int = 0) -> Watcher:
+    """One browser in which a page of each is open."""
+    topics = frozenset((cluster, None) for cluster in clusters)
+    return Watcher(topics, session or sign_in(panel), after=after)
 
 
 @asynccontextmanager
@@ -91,8 +100,8 @@ async def test_numbers_move(panel: Panel) -> None:
     cluster_id = panel.create_cluster()
     observations = panel.context.observations
     async with running(panel) as live:
-        page = Listener(live.watch(Watcher(cluster_id, sign_in(panel))))
-        everything = Listener(live.watch(Watcher(None, sign_in(panel))))
+        page = Listener(live.watch(watch(panel, cluster_id)))
+        everything = Listener(live.watch(watch(panel, None)))
         assert (await page.hear("live"))["pools.backends"] == 0
         observations.put_loads(cluster_id, {"web": PoolLoad(7, 1, 3, 2, 0.51)})
         numbers = await page.hear("live")
@@ -110,9 +119,9 @@ async def test_numbers_move(panel: Panel) -> None:
 async def test_a_change_reaches_the_pages_it_concerns(panel: Panel) -> None:
     cluster_id, other_id = panel.create_cluster("main"), panel.create_cluster("other")
     async with running(panel) as live:
-        page = Listener(live.watch(Watcher(cluster_id, sign_in(panel))))
-        elsewhere = Listener(live.watch(Watcher(other_id, sign_in(panel))))
-        everything = Listener(live.watch(Watcher(None, sign_in(panel))))
+        page = Listener(live.watch(watch(panel, cluster_id)))
+        elsewhere = Listener(live.watch(watch(panel, other_id)))
+        everything = Listener(live.watch(watch(panel, None)))
         for each in (page, elsewhere, everything):
             await each.hear("live")
         await asyncio.to_thread(create_pool, panel.context, "cli", cluster_id, "web", SHAPE)
@@ -129,7 +138,7 @@ async def test_a_change_reaches_the_pages_it_concerns(panel: Panel) -> None:
 
 
 def listen(live: Live, panel: Panel, cluster_id: UUID | None, after: int) -> Listener:
-    return Listener(live.watch(Watcher(cluster_id, sign_in(panel), after=after)))
+    return Listener(live.watch(watch(panel, cluster_id, after=after)))
 
 
 async def test_what_was_changed_while_a_page_was_on_its_way_is_told(panel: Panel) -> None:
@@ -180,14 +189,43 @@ def test_a_page_says_up_to_which_change_it_knows(panel: Panel) -> None:
 async def test_who_wakes_the_broadcaster_is_told_to_look_anew(panel: Panel) -> None:
     cluster_id = panel.create_cluster()
     async with running(panel) as live:
-        first = Listener(live.watch(Watcher(cluster_id, sign_in(panel))))
+        first = Listener(live.watch(watch(panel, cluster_id)))
         assert await first.hear("changed") == {"clusters": [str(cluster_id)]}
         await first.close()
 
 
+async def test_one_stream_is_enough_for_all_pages_of_a_browser(panel: Panel) -> None:
+    ours, theirs = panel.create_cluster("main"), panel.create_cluster("other")
+    unseen = panel.create_cluster("unseen")
+    async with running(panel) as live:
+        browser = Listener(live.watch(watch(panel, ours, theirs)))
+        first, second = await browser.hear("live"), await browser.hear("live")
+        assert "pools.backends" in first and "pools.backends" in second
+        await asyncio.to_thread(create_pool, panel.context, "cli", unseen, "web", SHAPE)
+        for cluster_id in (ours, theirs):
+            await asyncio.to_thread(create_pool, panel.context, "cli", cluster_id, "web", SHAPE)
+            while str(cluster_id) not in str(await browser.hear("changed")):
+                pass
+        await browser.close()
+
+
+def test_an_address_names_what_several_pages_show() -> None:
+    one, two = uuid4(), uuid4()
+    both = [f"cluster={one}&pool=web", f"cluster={one}&pool=api", f"cluster={two}", ""]
+    assert dict(parse_topics(urlencode([("for", each) for each in both]))) == {
+        one: {"web", "api"},
+        two: None,
+        None: None,
+    }
+    assert parse_topics(f"cluster={one}&pool=&after=7") == {(one, frozenset({""}))}
+    assert parse_topics("") == {(None, None)}
+    with pytest.raises(ValueError, match="UUID"):
+        parse_topics("for=cluster%3Dx")
+
+
 async def test_what_concerns_no_cluster_reaches_the_lists(panel: Panel) -> None:
     async with running(panel) as live:
-        everything = Listener(live.watch(Watcher(None, sign_in(panel))))
+        everything = Listener(live.watch(watch(panel, None)))
         await everything.hear("live")
         # An event of the audit trail alone: somebody else signs in.
         await asyncio.to_thread(sign_in, panel)
@@ -200,7 +238,7 @@ async def test_fifty_pages_cost_one_look(panel: Panel) -> None:
     session = sign_in(panel)
     calls: Counter[UUID] = Counter()
     async with running(panel, calls) as live:
-        pages = [Listener(live.watch(Watcher(cluster_id, session))) for _ in range(50)]
+        pages = [Listener(live.watch(watch(panel, cluster_id, session=session))) for _ in range(50)]
         for page in pages:
             await page.hear("live")
         before = calls[cluster_id]
@@ -214,8 +252,8 @@ async def test_whoever_signs_out_elsewhere_is_told(panel: Panel) -> None:
     cluster_id = panel.create_cluster()
     leaving, staying = sign_in(panel), sign_in(panel)
     async with running(panel) as live:
-        gone = Listener(live.watch(Watcher(cluster_id, leaving)))
-        stays = Listener(live.watch(Watcher(cluster_id, staying)))
+        gone = Listener(live.watch(watch(panel, cluster_id, session=leaving)))
+        stays = Listener(live.watch(watch(panel, cluster_id, session=staying)))
         await gone.hear("live")
         sessions.sign_out(panel.context, leaving)
         await gone.hear("ended")
@@ -226,7 +264,7 @@ async def test_whoever_signs_out_elsewhere_is_told(panel: Panel) -> None:
 
 async def test_open_pages_do_not_hold_up_the_end_of_the_server(panel: Panel) -> None:
     async with running(panel) as live:
-        page = Listener(live.watch(Watcher(None, sign_in(panel))))
+        page = Listener(live.watch(watch(panel, None)))
         await page.hear("live")
         live.is_stopping = lambda: True
         async with asyncio.timeout(2):
@@ -235,7 +273,7 @@ async def test_open_pages_do_not_hold_up_the_end_of_the_server(panel: Panel) -> 
 
 
 async def test_a_page_that_reads_nothing_is_not_remembered_for(panel: Panel) -> None:
-    watcher = Watcher(None, "")
+    watcher = watch(panel, None)
     for number in range(1000):
         watcher.send(b"x" * number)
     assert len(watcher.pending) < 100
@@ -244,9 +282,9 @@ async def test_a_page_that_reads_nothing_is_not_remembered_for(panel: Panel) -> 
 async def test_a_page_that_could_not_keep_up_looks_anew_once_it_reads_again(panel: Panel) -> None:
     cluster_id = panel.create_cluster()
     async with running(panel) as live:
-        awake = Listener(live.watch(Watcher(cluster_id, sign_in(panel))))
+        awake = Listener(live.watch(watch(panel, cluster_id)))
         await awake.hear("live")
-        slow = Watcher(cluster_id, sign_in(panel))
+        slow = watch(panel, cluster_id)
         stream = live.watch(slow)
         await anext(stream)
         for _ in range(1000):

@@ -8,7 +8,7 @@
 //   hx-trigger="changed from:body"              is loaded again after a change
 //
 // Others may listen on document for "poolkeeper:live", whose detail has all numbers. Each event
-// of the stream has those that are new.
+// of the stream has those that are new; see stream.js.
 "use strict";
 
 const SIZES = [[2 ** 40, "TiB"], [2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]];
@@ -50,19 +50,28 @@ function wordValue(value, kind) {
 }
 
 (() => {
-  const SILENCE_SECONDS = 16;
   const BANNER_AFTER = 1200;
   if (!document.body.dataset.stream || !window.EventSource) return;
 
   const banner = document.getElementById("banner");
-  let source = null;
-  let heard = 0;
-  let lost = 0;
+  const { stream, lastChange } = document.body.dataset;
   let leaving = false;
   let latest = {};
-  // The newest change that the page knows of; the stream begins with those after it.
-  let lastChange = document.body.dataset.lastChange;
-  let fresh = true;
+
+  const shared = shareStream(stream, lastChange, {
+    numbers(found, whole) {
+      latest = Object.assign(whole ? {} : latest, found);
+      show(document);
+      document.dispatchEvent(new CustomEvent("poolkeeper:live", { detail: latest }));
+    },
+    changed: refresh,
+    away(since) {
+      const wasAway = !banner.hidden;
+      banner.hidden = since === null || Date.now() - since < BANNER_AFTER;
+      if (wasAway && since === null) refresh();
+    },
+    ended: leave,
+  });
 
   function format(element, value) {
     const kind = element.dataset.liveAs;
@@ -91,78 +100,20 @@ function wordValue(value, kind) {
     document.body.dispatchEvent(new CustomEvent("changed", { bubbles: false }));
   }
 
-  function open() {
-    close();
-    const { stream } = document.body.dataset;
-    source = new EventSource(`${stream}${stream.includes("?") ? "&" : "?"}after=${lastChange}`);
-    heard = Date.now();
-    fresh = true;
-    source.addEventListener("live", (event) => {
-      heard = Date.now();
-      lastChange = event.lastEventId || lastChange;
-      latest = Object.assign(fresh ? {} : latest, JSON.parse(event.data));
-      fresh = false;
-      show(document);
-      document.dispatchEvent(new CustomEvent("poolkeeper:live", { detail: latest }));
-    });
-    source.addEventListener("changed", (event) => {
-      heard = Date.now();
-      lastChange = event.lastEventId;
-      refresh();
-    });
-    source.addEventListener("ended", leave);
-    source.addEventListener("error", lose);
-    source.addEventListener("open", () => { heard = Date.now(); });
-  }
-
-  function close() {
-    source?.close();
-    source = null;
-  }
-
   // The stream and each part that is loaded again may say so: whoever is first.
   function leave() {
-    close();
+    shared.stop();
     if (leaving) return;
     leaving = true;
     const here = location.pathname + location.search;
     location.assign(`/sign-in?next=${encodeURIComponent(here)}`);
   }
 
-  // Lost: ask until somebody answers, and say so meanwhile.
-  function lose() {
-    close();
-    if (lost) return;
-    lost = Date.now();
-    setTimeout(ask, 300);
-  }
-
-  async function ask() {
-    if (document.hidden) { setTimeout(ask, 1000); return; }
-    let status = 0;
-    try {
-      status = (await fetch("/live/ping", { cache: "no-store", signal: AbortSignal.timeout(4000) })).status;
-    } catch { /* not there */ }
-    if (status === 401 || status === 403) { leave(); return; }
-    if (status === 204) {
-      lost = 0;
-      banner.hidden = true;
-      open();
-      refresh();
-      return;
-    }
-    if (Date.now() - lost > BANNER_AFTER) banner.hidden = false;
-    setTimeout(ask, 800 + Math.random() * 400);
-  }
-
-  // A page that nobody sees needs nothing; browsers allow few connections to one server.
+  // A page that nobody sees needs nothing.
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) close();
-    else if (!source && !lost && !leaving) open();
+    if (document.hidden) shared.stop();
+    else if (!leaving) shared.start();
   });
-  setInterval(() => {
-    if (source && Date.now() - heard > SILENCE_SECONDS * 1000) lose();
-  }, 2000);
 
   document.addEventListener("htmx:load", (event) => show(event.detail.elt.parentElement ?? document));
   document.addEventListener("htmx:configRequest", (event) => {
@@ -192,12 +143,16 @@ function wordValue(value, kind) {
   // The page wants other numbers than before.
   document.addEventListener("poolkeeper:stream", (event) => {
     document.body.dataset.stream = event.detail;
-    if (source) open();
+    shared.want(event.detail);
   });
-  addEventListener("pagehide", close);
-  addEventListener("pageshow", (event) => { if (event.persisted) { lost = 0; leaving = false; open(); } });
+  addEventListener("pagehide", shared.stop);
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    leaving = false;
+    shared.start();
+  });
   // Once htmx listens: what comes first may be that something was changed meanwhile.
   document.addEventListener("DOMContentLoaded", () => {
-    if (!document.hidden) open();
+    if (!document.hidden) shared.start();
   });
 })();
