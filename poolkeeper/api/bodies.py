@@ -137,12 +137,13 @@ class UserBody(Body):
 
     name: str = Field(examples=["app"])
     settings: UserSettingsBody | None = None
+    readonly: bool | None = Field(None, description="Not for PostgreSQL: `true` is refused.")
 
 
 class UserChangeBody(Body):
-    """A change of a user."""
+    """A change of a user; without settings there is none."""
 
-    settings: UserSettingsBody
+    settings: UserSettingsBody | None = None
 
 
 class ResetAuthBody(Body):

@@ -21,6 +21,7 @@ from poolkeeper.api.problems import DOCUMENTED
 from poolkeeper.domain.clusters import ClusterRequest, parse_cluster_request
 from poolkeeper.domain.errors import InvalidField
 from poolkeeper.usecases import clusters, connections
+from poolkeeper.usecases.releases import Releases
 from poolkeeper.usecases.views import ClusterView
 
 router = APIRouter(
@@ -44,8 +45,9 @@ def list_clusters(
         limit=paging.size if paging else None,
     )
     total = clusters.count_clusters(caller.context, tag=tag) if paging else len(views)
+    releases = Releases(caller.context)
     answer: shapes.ClusterList = {
-        "databases": [_present(caller, view) for view in views],
+        "databases": [_present(caller, view, releases) for view in views],
         **describe_page(paging, total),
     }
     return Json(answer)
@@ -113,15 +115,16 @@ def _parse_request(body: ClusterBody, majors: list[str]) -> ClusterRequest:
 
 
 def _answer(caller: Caller, view: ClusterView, status: int) -> Json:
-    answer: shapes.ClusterAnswer = {"database": _present(caller, view)}
+    answer: shapes.ClusterAnswer = {"database": _present(caller, view, Releases(caller.context))}
     return Json(answer, status)
 
 
-def _present(caller: Caller, view: ClusterView) -> shapes.Cluster:
+def _present(caller: Caller, view: ClusterView, releases: Releases) -> shapes.Cluster:
     connection = connections.cluster_connection(caller.context, view)
     return present_cluster(
         view,
         connection,
+        release=releases.find(view.cluster),
         reveal=caller.may_see_passwords,
         api_port=caller.context.api_port,
     )

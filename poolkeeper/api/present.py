@@ -10,7 +10,7 @@ from uuid import UUID
 
 from poolkeeper.api import shapes
 from poolkeeper.api.moments import show_second
-from poolkeeper.api.versions import look_up_lifetime, name_release
+from poolkeeper.api.versions import look_up_lifetime
 from poolkeeper.domain.connections import PROTOCOL, Connection
 from poolkeeper.domain.firewall import FirewallRule
 from poolkeeper.domain.pools import Pool
@@ -78,9 +78,10 @@ def present_rule(cluster_id: UUID, rule: FirewallRule) -> shapes.Rule:
 
 
 def present_cluster(
-    view: ClusterView, connection: Connection, *, reveal: bool, api_port: int
+    view: ClusterView, connection: Connection, *, release: str, reveal: bool, api_port: int
 ) -> shapes.Cluster:
-    """A cluster. ``/metrics`` is on the API's port, the same for all of them."""
+    """A cluster. ``release``: of its PostgreSQL. ``/metrics`` is on the API's port, the same for
+    all of them."""
     cluster = view.cluster
     lifetime = look_up_lifetime(cluster.version)
     shown = present_connection(connection, reveal=reveal)
@@ -89,7 +90,7 @@ def present_cluster(
         "name": cluster.name,
         "engine": "pg",
         "version": cluster.version,
-        "semantic_version": name_release(cluster.version),
+        "semantic_version": release,
         "num_nodes": 1,
         "size": cluster.size.slug,
         "region": cluster.region,

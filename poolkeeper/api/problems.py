@@ -58,6 +58,9 @@ _STATUSES: dict[type[PoolkeeperError], int] = {
 # Retry-After makes pydo repeat any call, a POST too: only ever with "nothing was applied".
 _HEADERS = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}
 
+# Of an hour nobody should wait without a word; the message says how long it is.
+_LONGEST_RETRY_AFTER = 60
+
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 _ROUTING_MESSAGES = {
@@ -123,7 +126,7 @@ async def _answer_error(request: Request, error: Exception) -> Response:
     for kind in type(error).__mro__:
         if kind in _STATUSES:
             headers = {}
-            if isinstance(error, TooManyRequests):
+            if isinstance(error, TooManyRequests) and error.retry_after <= _LONGEST_RETRY_AFTER:
                 headers["retry-after"] = str(error.retry_after)
             return describe_problem(request_id, _STATUSES[kind], str(error), headers)
     return describe_fault(request_id, error)

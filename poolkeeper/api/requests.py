@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import structlog
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from poolkeeper.api.problems import describe_fault
@@ -33,6 +34,9 @@ class RequestLine:
         exchange = _Exchange(scope, receive, send)
         try:
             await self._app(scope, exchange.receive, exchange.send)
+        except ClientDisconnect:
+            # Halfway through its body: nobody is left to answer, and the log has no status.
+            pass
         except Exception as error:
             if exchange.status is not None:
                 raise

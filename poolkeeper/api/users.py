@@ -13,6 +13,7 @@ from poolkeeper.api.paging import Paging, cut_page, describe_page
 from poolkeeper.api.paths import ClusterId, UserName
 from poolkeeper.api.present import present_user
 from poolkeeper.api.problems import DOCUMENTED
+from poolkeeper.domain.errors import InvalidField
 from poolkeeper.domain.users import User
 from poolkeeper.usecases import users
 
@@ -41,6 +42,12 @@ def list_users(caller: Reader, cluster_id: ClusterId, paging: Paging) -> Json:
 )
 def create_user(caller: Creator, cluster_id: ClusterId, body: UserBody) -> Json:
     """Create a user with a new password; it can log in when this answers."""
+    if body.readonly:
+        raise InvalidField(
+            "readonly",
+            "DigitalOcean has it for MongoDB alone; create the user without it, and GRANT"
+            " pg_read_all_data, or SELECT on some tables, in a session of doadmin",
+        )
     user = users.create_user(
         caller.context,
         caller.actor,
@@ -68,7 +75,7 @@ def update_user(
     caller: Updater, cluster_id: ClusterId, name: UserName, body: UserChangeBody
 ) -> Json:
     """Change a user's settings; those that are left out stay. Answers 201, as DigitalOcean."""
-    wanted = body.settings.pg_allow_replication
+    wanted = body.settings.pg_allow_replication if body.settings else None
     if wanted is None:
         return _answer(caller, users.get_user(caller.context, cluster_id, name), 201)
     user = users.update_user(

@@ -29,10 +29,5 @@ def look_up_lifetime(version: str) -> Lifetime:
     return Lifetime(_at_midnight(end_of_life), _at_midnight(end_of_availability))
 
 
-def name_release(version: str) -> str:
-    """The release that a cluster of that major runs, as exactly as it is known: its major."""
-    return version
-
-
 def _at_midnight(day: str | None) -> str | None:
     return None if day is None else f"{day}T00:00:00Z"

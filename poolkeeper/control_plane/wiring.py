@@ -146,6 +146,9 @@ def _build_context(
         grace=min(timedelta(seconds=settings.drain_seconds), _LONGEST_GRACE),
         ca_certificate=authority.certificate_pem,
         majors=lambda: [found.major for found in find_majors(settings.postgres_prefixes)],
+        releases=lambda: {
+            found.major: found.full_version for found in find_majors(settings.postgres_prefixes)
+        },
         port_is_free=lambda port: machine.port_is_free(settings.listen, port),
         random_bytes=os.urandom,
         machine=lambda: Machine(machine.memory_bytes(), machine.cpu_count()),

@@ -176,7 +176,7 @@ def parse_cluster_request(
         version=_choose_version(version, majors),
         size=parsed_size,
         region=region,
-        storage_size_mib=storage_size_mib or parsed_size.storage_mib,
+        storage_size_mib=_check_storage(parsed_size, storage_size_mib) or parsed_size.storage_mib,
         tags=parse_tags(tags),
         private_network_uuid=private_network_uuid or None,
         project_id=project_id or None,
@@ -195,7 +195,8 @@ def parse_resize_request(
 
 
 def plan_storage(cluster: Cluster, request: ResizeRequest) -> int:
-    """The storage after a resize, in MiB: at least what there is, as DigitalOcean has it.
+    """The storage after a resize, in MiB: at least what there is, and what the size comes with,
+    as DigitalOcean has it.
 
     Raises InvalidField if less is asked for.
     """
@@ -207,7 +208,18 @@ def plan_storage(cluster: Cluster, request: ResizeRequest) -> int:
             "storage_size_mib",
             f"{request.storage_size_mib} asked, the cluster has {now}, and storage cannot shrink",
         )
+    _check_storage(request.size, request.storage_size_mib)
     return request.storage_size_mib
+
+
+def _check_storage(size: Size, asked: int | None) -> int | None:
+    """What is asked for; None, as Go's 0, is what the size comes with."""
+    if asked and asked < size.storage_mib:
+        raise InvalidField(
+            "storage_size_mib",
+            f"{asked} asked, and {size.slug} comes with {size.storage_mib}; leave it out for that",
+        )
+    return asked or None
 
 
 def _check_nodes(num_nodes: int) -> None:

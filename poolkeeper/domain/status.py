@@ -133,9 +133,13 @@ class PoolClients:
         return sum(each.total for each in self.applications) + self.others
 
 
+POSTGRES = "postgres"
+"""The kind of the process that is a cluster's PostgreSQL."""
+
+
 @dataclass(frozen=True)
 class ServerProcess:
-    """A server process of a cluster, as observed."""
+    """A server process of a cluster, as observed; ``version``: the one that runs."""
 
     kind: str
     index: int

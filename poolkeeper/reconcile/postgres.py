@@ -13,7 +13,7 @@ from typing import cast
 from poolkeeper.domain.clusters import Desired
 from poolkeeper.domain.errors import ProcessFailed
 from poolkeeper.domain.firewall import allowed_networks
-from poolkeeper.domain.status import ServerProcess
+from poolkeeper.domain.status import POSTGRES, ServerProcess
 from poolkeeper.engine import certificates, files, layout
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.postgres import render, server
@@ -103,14 +103,13 @@ def read_start(paths: ClusterPaths) -> datetime | None:
     return None if facts is None else facts.started_at
 
 
-def describe(host: Host, desired: Desired, paths: ClusterPaths) -> ServerProcess | None:
-    """The postmaster as ``/v1`` shows it."""
+def describe(desired: Desired, paths: ClusterPaths, version: str) -> ServerProcess | None:
+    """The postmaster, which runs that version, as ``/v1`` shows it."""
     facts = server.find_postmaster(paths)
     if facts is None:
         return None
-    version = host.find_installation(desired.cluster.version).full_version
     port = desired.cluster.ports.direct
-    return ServerProcess("postgres", 1, facts.pid, version, port, facts.started_at)
+    return ServerProcess(POSTGRES, 1, facts.pid, version, port, facts.started_at)
 
 
 def _write_configuration(host: Host, desired: Desired, paths: ClusterPaths) -> bool:

@@ -58,6 +58,7 @@ class Servers:
         self._restart = PlannedRestart(host, paths, self._backends, self._pooler)
         self._pending: tuple[str, ...] = ()
         self._max_connections = 0
+        self._version = ""
         self._former = ""
         self._unheard = ""
 
@@ -78,7 +79,7 @@ class Servers:
     def describe(self, desired: Desired) -> tuple[ServerProcess, ...]:
         """The processes that run. Raises EngineError."""
         found = (
-            postgres.describe(self._host, desired, self.paths),
+            postgres.describe(desired, self.paths, self._version),
             self._pooler.describe(desired),
         )
         return tuple(process for process in found if process is not None)
@@ -177,6 +178,7 @@ class Servers:
         installed = self._host.find_installation(desired.cluster.version).full_version
         self._pending = describe_pending(running.pending, running.version, installed)
         self._max_connections = running.max_connections
+        self._version = running.version
         former = explain_former(self._host, desired, self.paths)
         self._former = former and (
             f"PostgreSQL runs with its former configuration ({former}): ask for another, or have"

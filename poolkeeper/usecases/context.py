@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -21,7 +21,8 @@ class Context:
     """The store, the way to the reconciler, what was sampled, and the facts of this host.
 
     ``grace``: how long a deleted pool's share of the budget is kept for its name.
-    ``majors()``: installed PostgreSQL majors, best first. ``port_is_free(port)``: whether
+    ``majors()``: installed PostgreSQL majors, best first. ``releases()``: the release of each,
+    such as 15.14. ``port_is_free(port)``: whether
     a cluster could listen there. ``random_bytes(n)``: chance, from the operating system.
     ``machine()``: the memory and processors that servers may use. ``keep_data``: how long the
     data directory of a deleted cluster is kept. ``restart_wait``: how long a planned restart
@@ -43,6 +44,7 @@ class Context:
     port_is_free: Callable[[int], bool]
     random_bytes: Callable[[int], bytes]
     machine: Callable[[], Machine]
+    releases: Callable[[], Mapping[str, str]] = dict
     session_limits: SessionLimits = field(default_factory=SessionLimits)
     keep_data: timedelta = timedelta(days=7)
     restart_wait: timedelta = timedelta(seconds=30)

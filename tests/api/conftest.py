@@ -154,6 +154,7 @@ def _open_front(service: Service, ca_certificate: str) -> Iterator[Front]:
         grace=timedelta(0),
         ca_certificate=ca_certificate,
         majors=lambda: ["17", "15"],
+        releases=lambda: {"17": "17.6", "15": "15.14"},
         port_is_free=lambda port: True,
         random_bytes=os.urandom,
         machine=lambda: Machine(memory=16 * GIB, cpus=4),

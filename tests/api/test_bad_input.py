@@ -108,6 +108,8 @@ def _wrong_clusters() -> Iterator[Row]:
     yield Row("storage huge", {**CLUSTER, "storage_size_mib": 2**40}, too_big)
     negative = "storage_size_mib: must be at least 0"
     yield Row("storage negative", {**CLUSTER, "storage_size_mib": -1}, negative)
+    little = "storage_size_mib: 10239 asked, and db-s-1vcpu-1gb comes with 10240"
+    yield Row("storage little", {**CLUSTER, "storage_size_mib": 10239}, little)
     yield Row("tags text", {**CLUSTER, "tags": "blue"}, "tags: must be a list")
     yield Row("tag number", {**CLUSTER, "tags": ["a", 1]}, f"tags.1: {TEXT}")
     tag = "tags: each has 1 to 255 characters out of a-z A-Z 0-9 : _ -"
@@ -151,11 +153,13 @@ def _wrong_users() -> Iterator[Row]:
     words = "settings.pg_allow_replication: must be true or false"
     yield Row("replication text", wrong, words)
     yield Row("settings text", {"name": "app", "settings": "x"}, f"settings: {OBJECT}")
+    told = "readonly: DigitalOcean has it for MongoDB alone"
+    yield Row("readonly", {"name": "app", "readonly": True}, told)
+    yield Row("readonly text", {"name": "app", "readonly": "yes"}, "readonly: must be true or")
 
 
 def _wrong_settings() -> Iterator[Row]:
-    yield Row("no settings", {}, "settings: is required")
-    yield Row("settings null", {"settings": None}, f"settings: {OBJECT}")
+    yield Row("settings text", {"settings": "x"}, f"settings: {OBJECT}")
     wrong = {"settings": {"pg_allow_replication": 1}}
     yield Row("number", wrong, "settings.pg_allow_replication: must be true or false")
 

@@ -50,7 +50,7 @@ def test_create_answers_with_the_whole_cluster(front: Front) -> None:
         "name": "orders",
         "engine": "pg",
         "version": "17",
-        "semantic_version": "17",
+        "semantic_version": "17.6",
         "num_nodes": 1,
         "size": "db-s-1vcpu-1gb",
         "region": "nyc3",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
@@ -16,6 +18,7 @@ from poolkeeper.domain.errors import Unavailable
 from poolkeeper.domain.tokens import ADMIN
 from poolkeeper.usecases import clusters
 from tests.api.front import Front
+from tests.plane import wait_until
 
 JSON = "application/json; charset=utf-8"
 CLUSTER = {
@@ -235,3 +238,25 @@ def test_nothing_goes_to_the_server_log(front: Front, caplog: pytest.LogCaptureF
 def test_nul_in_the_query(front: Front) -> None:
     response = front.call("GET", "/v2/databases?tag_name=a%00b")
     assert (response.status_code, response.json()["id"]) == (422, "unprocessable_entity")
+
+
+def test_who_hangs_up_halfway_through_a_body_is_no_fault(
+    front: Front, main: Mapping[str, Any], log: Sequence[Mapping[str, Any]]
+) -> None:
+    place = urlsplit(front.url)
+    token = front.client(ADMIN).headers["authorization"]
+    below = f"/v2/databases/{main['id']}"
+    calls = [("POST", f"{below}/dbs"), ("PATCH", f"{below}/config")]
+    for method, path in calls:
+        with socket.create_connection((str(place.hostname), int(place.port or 0))) as connection:
+            head = f"{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: {token}\r\n"
+            connection.sendall(f"{head}content-length: 100\r\n\r\n{{".encode())
+            # So that the request is under way by then.
+            front.call("GET", "/v2/databases")
+
+    def read_statuses() -> dict[str, object]:
+        return {entry["path"]: entry["status"] for entry in log if entry["event"] == "request"}
+
+    wait_until("both are logged", lambda: {path for _, path in calls} <= read_statuses().keys())
+    assert [entry for entry in log if entry["event"] == "fault"] == []
+    assert read_statuses()[f"{below}/dbs"] is None

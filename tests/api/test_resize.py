@@ -96,6 +96,7 @@ def test_the_same_size_changes_nothing(front: Front, cluster: str) -> None:
         ({"num_nodes": 3}, "invalid node count"),
         ({"num_nodes": "1"}, "num_nodes"),
         ({"storage_size_mib": 5000}, "storage_size_mib: 5000 asked, the cluster has 10240"),
+        ({"storage_size_mib": 20480}, "20480 asked, and db-s-1vcpu-2gb comes with 30720"),
         ({"storage_size_mib": -1}, "storage_size_mib"),
         ({"size": None}, "size"),
     ],

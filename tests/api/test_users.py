@@ -62,6 +62,17 @@ def test_replication_may_be_allowed_at_once(front: Front, main: Cluster) -> None
     assert user["settings"] == {"pg_allow_replication": True}
 
 
+@pytest.mark.parametrize("body", [{}, {"settings": None}, {"settings": {}}])
+def test_a_change_that_says_nothing_changes_nothing(
+    front: Front, main: Cluster, body: object
+) -> None:
+    users = f"/v2/databases/{main['id']}/users"
+    before = front.call("POST", users, {"name": "app", "readonly": False}).json()
+    answer = front.call("PUT", f"{users}/app", body)
+    assert (answer.status_code, answer.json()) == (201, before)
+    assert front.call("PUT", f"{users}/nobody", body).status_code == 404
+
+
 @pytest.mark.parametrize("body", [{}, None, {"mysql_settings": {"auth_plugin": "x"}}])
 def test_reset_auth_gives_another_password(front: Front, main: Cluster, body: object) -> None:
     users = f"/v2/databases/{main['id']}/users"

@@ -133,6 +133,8 @@ def test_the_direct_uri_and_the_ca_work(cluster: Json, ca: Path) -> None:
             "defaultdb",
             "doadmin",
         )
+        [version] = client.execute("SHOW server_version").fetchone() or [""]
+    assert cluster["semantic_version"] == version.split()[0]
 
 
 # -- databases and users -----------------------------------------------------------------------

@@ -201,7 +201,7 @@ class TestStorage:
             ("db-s-1vcpu-1gb", 0, 40_000),
             ("db-s-1vcpu-1gb", 40_000, 40_000),
             ("db-s-2vcpu-4gb", None, 60 * 1024),
-            ("db-s-2vcpu-4gb", 50_000, 50_000),
+            ("db-s-2vcpu-4gb", 70_000, 70_000),
         ],
     )
     def test_it_never_shrinks(self, slug: str, asked: int | None, planned: int) -> None:
@@ -211,6 +211,11 @@ class TestStorage:
     def test_less_is_refused(self) -> None:
         request = parse_resize_request(size="db-s-1vcpu-1gb", num_nodes=1, storage_size_mib=39_999)
         with pytest.raises(InvalidField, match="storage cannot shrink"):
+            plan_storage(self.CLUSTER, request)
+
+    def test_less_than_the_size_comes_with_is_refused(self) -> None:
+        request = parse_resize_request(size="db-s-2vcpu-4gb", num_nodes=1, storage_size_mib=50_000)
+        with pytest.raises(InvalidField, match="comes with 61440"):
             plan_storage(self.CLUSTER, request)
 
     @pytest.mark.parametrize(("slug", "nodes"), [("db-s-1vcpu-1gb", 2), ("xxl", 1)])
