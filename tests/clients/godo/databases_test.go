@@ -203,8 +203,14 @@ func TestReplacedPoolKeepsItsClients(t *testing.T) {
 	}
 	pool, _, err := client.Databases.CreatePool(background, cluster.ID, request)
 	check(t, err)
-	stop, failed := make(chan bool), make(chan error, 1)
-	go keepAsking(pool.Connection.URI, stop, failed)
+	answered, stop, failed := make(chan bool), make(chan bool), make(chan error, 1)
+	go keepAsking(pool.Connection.URI, answered, stop, failed)
+	// From its first answer on it is a client that must not notice anything.
+	select {
+	case <-answered:
+	case err := <-failed:
+		t.Fatal(err)
+	}
 	for size := 3; size < 6; size++ {
 		_, err = client.Databases.DeletePool(background, cluster.ID, "web")
 		check(t, err)
@@ -219,8 +225,9 @@ func TestReplacedPoolKeepsItsClients(t *testing.T) {
 	expect(t, "size", found.Size, 5)
 }
 
-// keepAsking holds one connection and reports its first failure, or nil when it is stopped.
-func keepAsking(uri string, stop <-chan bool, failed chan<- error) {
+// keepAsking holds one connection, closes answered at its first answer, and reports its first
+// failure, or nil when it is stopped.
+func keepAsking(uri string, answered chan<- bool, stop <-chan bool, failed chan<- error) {
 	separator := "&"
 	if !strings.Contains(uri, "?") {
 		separator = "?"
@@ -232,6 +239,12 @@ func keepAsking(uri string, stop <-chan bool, failed chan<- error) {
 	}
 	defer database.Close()
 	connection, err := database.Conn(background)
+	if err == nil {
+		_, err = connection.ExecContext(background, "SELECT 1")
+	}
+	if err == nil {
+		close(answered)
+	}
 	for err == nil {
 		select {
 		case <-stop:
