@@ -25,7 +25,7 @@ from poolkeeper.metrics.targets import Targets
 from poolkeeper.reconcile.cluster import ClusterReconciler
 from poolkeeper.reconcile.host import Host
 from poolkeeper.reconcile.loop import Loop
-from poolkeeper.settings import Settings
+from poolkeeper.settings import NEVER, Settings
 from poolkeeper.store import clusters
 from poolkeeper.store.changes import Changes
 from poolkeeper.store.database import Store
@@ -123,6 +123,7 @@ def _build_host(
         drain=timedelta(seconds=settings.drain_seconds),
         keep_data=timedelta(days=settings.deleted_data_days),
         restart_wait=settings.restart_wait_seconds,
+        restart_cuts=settings.restart_cuts != NEVER,
     )
 
 
@@ -157,6 +158,7 @@ def _build_context(
         ),
         keep_data=timedelta(days=settings.deleted_data_days),
         restart_wait=timedelta(seconds=settings.restart_wait_seconds),
+        restart_cuts=settings.restart_cuts != NEVER,
         query_wait_timeout=settings.query_wait_timeout,
     )
 

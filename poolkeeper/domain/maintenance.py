@@ -15,6 +15,8 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 
 DURATION = timedelta(hours=4)
 
+# Before a window closes, so that there is time for the restart.
+_LAST_CALL = timedelta(minutes=10)
 _WEEK = timedelta(weeks=1)
 _HOUR = re.compile(r"(?P<minute>(?:[01]\d|2[0-3]):[0-5]\d)(?P<second>:[0-5]\d)?", re.ASCII)
 
@@ -55,6 +57,22 @@ def find_next_restart(
     if opening is not None and (started_at is None or started_at < opening):
         return opening
     return _find_latest_opening(window, now) + _WEEK
+
+
+def is_patience_over(
+    cause: RestartCause, window: MaintenanceWindow, waited: float, patience: float, now: datetime
+) -> bool:
+    """Whether a planned restart is to cut those whom it has waited for, for so many seconds.
+
+    Who asked for it waits for ``patience`` seconds. In a window nobody is in a hurry: it waits
+    as long as the window is open.
+    """
+    if waited < patience:
+        return False
+    opening = find_opening(window, now)
+    if cause is RestartCause.ASKED or opening is None:
+        return True
+    return now >= opening + DURATION - _LAST_CALL
 
 
 def _find_latest_opening(window: MaintenanceWindow, now: datetime) -> datetime:

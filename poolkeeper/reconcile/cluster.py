@@ -154,8 +154,9 @@ class ClusterReconciler:
             servers.forget_restart()
             return
         self._unsettled = True
-        done = servers.restart(desired)
+        done = servers.restart(desired, cause)
         if done is None:
+            self._unsettled = servers.restart_is_near
             return
         self._resync_at = 0.0
         with self._host.store.write() as tx:

@@ -25,7 +25,7 @@ class Host:
     ``find_pgbouncer`` raises EngineError when there is none that is new enough.
     ``drain``: how long clients of a deleted pool may stay. ``keep_data``: how long the data
     of a deleted cluster is kept. ``restart_wait``: how many seconds a planned restart waits
-    for transactions and sessions that last.
+    for transactions and sessions that last; ``restart_cuts``: whether it cuts them then.
     """
 
     store: Store
@@ -44,6 +44,7 @@ class Host:
     drain: timedelta
     keep_data: timedelta
     restart_wait: float
+    restart_cuts: bool
 
     @property
     def server_account(self) -> str:

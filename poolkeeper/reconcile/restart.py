@@ -3,7 +3,7 @@
 First it waits, over as many passes as it takes, for a moment in which nobody would be cut:
 no transaction that lasts, no client of a session pool with a backend. All goes on meanwhile.
 Then all pools are paused until their backends are gone, for moments only: if that does not
-come about they go on, and the wait too. After ``restart_wait`` whoever is left is cut.
+come about they go on, and the wait too. When the patience is over, whoever is left is cut.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import structlog
 
 from poolkeeper.domain.clusters import Desired
 from poolkeeper.domain.errors import ProcessFailed
+from poolkeeper.domain.maintenance import RestartCause, is_patience_over
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.postgres import server
 from poolkeeper.reconcile import postgres
@@ -27,10 +28,11 @@ from poolkeeper.reconcile.pooler import Pooler
 
 # A transaction of that age is taken for one that lasts.
 _LASTING = 1.0
-# Clients wait no longer than this in vain, and not again so soon.
+# Clients wait no longer than this in vain, and not again so soon; less often each time.
 _SHORT_PAUSE = 2.0
 _LONGEST_PAUSE = 5.0
 _REST = 5.0
+_LONGEST_REST = 300.0
 _STOP_TIMEOUT = 60.0
 _POLL = 0.02
 
@@ -62,21 +64,26 @@ class PlannedRestart:
         self._backends = backends
         self._pooler = pooler
         self._since: float | None = None
-        self._rested_at = 0.0
+        self._rested_at, self._rest = 0.0, _REST
         self.obstacle = ""
+
+    @property
+    def is_near(self) -> bool:
+        """Whether the moment may come any instant; later on, one looks now and then."""
+        return self._measure_wait() < self._host.restart_wait
 
     def forget(self) -> None:
         """No restart is due, or not any more."""
-        self._since, self.obstacle = None, ""
+        self._since, self.obstacle, self._rest = None, "", _REST
 
-    def attempt(self, desired: Desired) -> Restarted | None:
+    def attempt(self, desired: Desired, cause: RestartCause) -> Restarted | None:
         """Restart if the moment is right; None if it is not yet, and ``obstacle`` says why.
 
         Raises EngineError, OSError; pools may be left paused then, for the next pass to find.
         """
         if self._since is None:
             self._since = time.monotonic()
-        is_last = time.monotonic() >= self._since + self._host.restart_wait
+        is_last = self._is_last(desired, cause)
         with contextlib.closing(Hold(self._paths, desired)) as hold:
             is_held_up = self._is_held_up(desired, hold)
             if not is_last and (is_held_up or time.monotonic() < self._rested_at):
@@ -85,6 +92,15 @@ class PlannedRestart:
         if done is not None:
             self.forget()
         return done
+
+    def _measure_wait(self) -> float:
+        return 0.0 if self._since is None else time.monotonic() - self._since
+
+    def _is_last(self, desired: Desired, cause: RestartCause) -> bool:
+        """Whether nobody is waited for any more."""
+        wait, window = self._host.restart_wait, desired.cluster.maintenance
+        is_over = is_patience_over(cause, window, self._measure_wait(), wait, self._host.now())
+        return is_over and self._host.restart_cuts
 
     def _is_held_up(self, desired: Desired, hold: Hold) -> bool:
         ages = self._backends.list_transactions(desired).values()
@@ -102,7 +118,8 @@ class PlannedRestart:
         with self._pooler.frozen(desired), self._paused(hold):
             if not self._await_empty(desired, hold, is_last):
                 if not is_last:
-                    self._rested_at = time.monotonic() + _REST
+                    self._rested_at = time.monotonic() + self._rest
+                    self._rest = min(self._rest * 2, _LONGEST_REST)
                     return None
                 _log.warning("restart_cuts_transactions", cluster=desired.cluster.name)
             sessions = hold.count_sessions()

@@ -8,7 +8,7 @@ from functools import partial
 
 from poolkeeper.domain.clusters import Desired
 from poolkeeper.domain.firewall import describe_reach
-from poolkeeper.domain.maintenance import describe_pending
+from poolkeeper.domain.maintenance import RestartCause, describe_pending
 from poolkeeper.domain.status import ServerProcess
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.pgbouncer.process import find_pooler
@@ -128,12 +128,17 @@ class Servers:
         standing = (reason, self._pending, self._max_connections)
         return Applied(outcome, failures, shrinking, restarted, *standing, cutting)
 
-    def restart(self, desired: Desired) -> Restarted | None:
+    @property
+    def restart_is_near(self) -> bool:
+        """Whether the moment for a restart that is due may come any instant."""
+        return self._restart.is_near
+
+    def restart(self, desired: Desired, cause: RestartCause) -> Restarted | None:
         """One attempt at a planned restart of PostgreSQL; None if the moment is not right yet.
 
         Raises EngineError, OSError.
         """
-        done = self._restart.attempt(desired)
+        done = self._restart.attempt(desired, cause)
         if done is None:
             return None
         self.close()

@@ -21,6 +21,8 @@ from poolkeeper.settings.types import Process, Row
 
 DEFAULT_ACCOUNT = "poolkeeper"
 
+AFTER_THE_WAIT, NEVER = "after-the-wait", "never"
+
 
 class SettingsError(PoolkeeperError):
     """Settings that cannot be; one error names all that is wrong with them."""
@@ -51,6 +53,7 @@ class Settings:
     deleted_data_days: int
     request_wait_seconds: int
     restart_wait_seconds: int
+    restart_cuts: str
     rate_limit_hour: int
     rate_limit_minute: int
     panel_idle_hours: int
@@ -170,6 +173,10 @@ ROWS: tuple[Row, ...] = (
     Row(
         "restart_wait_seconds", types.within(0, 3600), _fixed(30), "SECONDS",
         "How long a planned restart of PostgreSQL waits before it cuts anybody.",
+    ),
+    Row(
+        "restart_cuts", types.one_of(AFTER_THE_WAIT, NEVER), _fixed(AFTER_THE_WAIT), "WHEN",
+        f"Whether a planned restart cuts anybody: {AFTER_THE_WAIT}, or {NEVER}.",
     ),
     Row(
         "rate_limit_hour", types.within(0, 100_000_000), _fixed(5000), "CALLS",

@@ -26,8 +26,9 @@ class Context:
     a cluster could listen there. ``random_bytes(n)``: chance, from the operating system.
     ``machine()``: the memory and processors that servers may use. ``keep_data``: how long the
     data directory of a deleted cluster is kept. ``restart_wait``: how long a planned restart
-    waits for those whom it would cut. ``query_wait_timeout``: PgBouncer's, in seconds. These
-    are the reconciler's, and here to be told of.
+    waits for those whom it would cut; ``restart_cuts``: whether it cuts them then.
+    ``query_wait_timeout``: PgBouncer's, in seconds. These are the reconciler's, and here to be
+    told of.
     """
 
     store: Store
@@ -48,6 +49,7 @@ class Context:
     session_limits: SessionLimits = field(default_factory=SessionLimits)
     keep_data: timedelta = timedelta(days=7)
     restart_wait: timedelta = timedelta(seconds=30)
+    restart_cuts: bool = True
     query_wait_timeout: int = 120
     applied_times: AppliedTimes = field(default_factory=AppliedTimes)
     attempts: Attempts = field(default_factory=Attempts)

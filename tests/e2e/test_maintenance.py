@@ -7,6 +7,7 @@ import shutil
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from poolkeeper import settings
@@ -22,7 +24,7 @@ from tests.e2e.inside import Inside
 from tests.e2e.load import running_load
 from tests.e2e.mortal import list_server_pids
 from tests.e2e.service import Service
-from tests.plane import Plane, connect, create_cluster, wait_until
+from tests.plane import Plane, connect, create_cluster, running_plane, wait_until
 
 SMALL, LARGE = "db-s-1vcpu-1gb", "db-s-1vcpu-2gb"
 
@@ -217,6 +219,55 @@ def test_the_window_makes_it(maintained: Maintained, uri: str) -> None:
         maintained.create_database("after-the-window")
         assert len(maintained.list_restarts()) == restarts
     assert not load.errors
+
+
+def test_in_the_window_whoever_would_be_cut_is_waited_for(maintained: Maintained) -> None:
+    """Longer than a restart that was asked for waits: two seconds here."""
+    with maintained.pool("calm", size=1, mode="session") as uri:
+        with connect(uri) as client:
+            client.execute("CREATE TEMPORARY TABLE mine AS SELECT 1 AS x")
+            maintained.set_config(max_worker_processes=35)
+            maintained.await_pending("max_worker_processes")
+            restarts = len(maintained.list_restarts())
+            # Not before the start of the server that runs: that had its restart.
+            maintained.set_window(datetime.now(UTC) + timedelta(seconds=2))
+            await_held_up(maintained)
+            keep_asking(client, seconds=5)
+            assert len(maintained.list_restarts()) == restarts
+        maintained.await_done()
+    assert maintained.list_restarts()[0]["cause"] == "maintenance window"
+    assert maintained.list_restarts()[0]["cut_sessions"] == 0
+
+
+def await_held_up(service: Service) -> None:
+    text = "waited for are long transactions (0) and clients in session mode (1)"
+    wait_until("it says whom it waits for", lambda: text in service.read_cluster()["reason"])
+
+
+def keep_asking(client: psycopg.Connection[Any], seconds: float) -> None:
+    """A session that notices if it is cut."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        assert client.execute("SELECT x FROM mine, pg_sleep(0.1)").fetchone() == (1,)
+
+
+def test_who_may_never_be_cut_is_not_even_if_a_restart_was_asked_for() -> None:
+    patient = running_plane("--empty", restart_wait_seconds=0, restart_cuts="never")
+    with patient as plane, plane.client() as api:
+        service = Service(api, create_cluster(api, "patient"))
+
+        def read_status() -> object:
+            return api.get(service.address).json()["database"]["status"]
+
+        uri = service.create_pool("calm", size=1, mode="session")
+        with connect(uri) as client:
+            client.execute("CREATE TEMPORARY TABLE mine AS SELECT 1 AS x")
+            body = {"size": LARGE, "num_nodes": 1}
+            assert api.put(f"{service.address}/resize", json=body).status_code == 202
+            await_held_up(service)
+            keep_asking(client, seconds=3)
+            assert read_status() == "resizing"
+        wait_until("it is made once the session has ended", lambda: read_status() == "online")
 
 
 def test_a_new_version_on_disk_is_announced(maintained: Maintained) -> None:

@@ -27,6 +27,7 @@ from poolkeeper.domain.maintenance import (
     describe_pending,
     find_next_restart,
     find_opening,
+    is_patience_over,
     parse_window,
 )
 from poolkeeper.domain.sizes import parse_size
@@ -186,6 +187,30 @@ def test_a_size_that_is_too_small_is_refused_with_the_sum() -> None:
         " delete some or make them smaller first"
     )
     assert (error.asked, error.total) == (0, 22)
+
+
+class TestPatience:
+    WINDOW = MaintenanceWindow("sunday", "03:00:00")
+
+    @pytest.mark.parametrize(
+        ("cause", "waited", "hour", "over"),
+        [
+            (RestartCause.ASKED, 29, 12.0, False),
+            (RestartCause.ASKED, 30, 12.0, True),
+            # Also if the window happens to be open.
+            (RestartCause.ASKED, 30, 3.1, True),
+            (RestartCause.WINDOW, 30, 3.1, False),
+            (RestartCause.WINDOW, 3.8 * 3600, 6.8, False),
+            (RestartCause.WINDOW, 3.9 * 3600, 6.9, True),
+            # Whoever came in the last minutes is not cut at once.
+            (RestartCause.WINDOW, 29, 6.9, False),
+        ],
+    )
+    def test_a_window_is_used_up(
+        self, cause: RestartCause, waited: float, hour: float, over: bool
+    ) -> None:
+        now = SUNDAY + timedelta(hours=hour)
+        assert is_patience_over(cause, self.WINDOW, waited, 30, now) is over
 
 
 class TestStorage:

@@ -52,6 +52,7 @@ class TestDefaults:
             deleted_data_days=7,
             request_wait_seconds=15,
             restart_wait_seconds=30,
+            restart_cuts="after-the-wait",
             rate_limit_hour=5000,
             rate_limit_minute=250,
             panel_idle_hours=12,

@@ -101,4 +101,5 @@ def _show(visit: Visit, form: Form, status: int) -> Response:
         was=config_rows.WAS,
         plan=_plan(detail, ()),
         restart_wait=visit.context.restart_wait.total_seconds(),
+        restart_cuts=visit.context.restart_cuts,
     )

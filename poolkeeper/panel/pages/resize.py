@@ -102,6 +102,7 @@ def _show(
         effects=effects,
         after=replace(standing, budget=size.budget),
         restart_wait=visit.context.restart_wait.total_seconds(),
+        restart_cuts=visit.context.restart_cuts,
         most_wait=visit.context.wait_seconds,
     )
 

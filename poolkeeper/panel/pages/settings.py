@@ -62,4 +62,5 @@ def _show(visit: Visit, sent: dict[str, Form], status: int) -> Response:
         set_by_hand=len(flatten_config(cluster.config)),
         keep_days=visit.context.keep_data.total_seconds() / 86400,
         restart_wait=visit.context.restart_wait.total_seconds(),
+        restart_cuts=visit.context.restart_cuts,
     )
