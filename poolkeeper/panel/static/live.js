@@ -126,8 +126,9 @@ function wordValue(value, kind) {
     if (event.detail.xhr.status === 401) leave();
   });
 
-  // Not under somebody's hands: what is open or being typed in is loaded again afterwards.
-  const IN_USE = "[popover]:popover-open, dialog[open], details[open], input:focus, select:focus, textarea:focus";
+  // Not under somebody's hands: what is open or being typed in is loaded again afterwards. All
+  // else is as it was then, see kept.js.
+  const IN_USE = "[popover]:popover-open, dialog[open], input:focus, select:focus, textarea:focus";
   let postponed = false;
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.detail.requestConfig.triggeringEvent?.type !== "changed") return;

@@ -90,21 +90,9 @@ function focusFirstError(root) {
   root.querySelector?.("[aria-invalid=true]")?.focus();
 }
 
-// A region that is loaded again takes its focus with it; what looks the same gets it back.
-let focused = null;
-const describe = (element) => `${element.tagName} ${element.getAttribute("href") ?? ""} ${element.textContent.trim()}`;
-
-document.addEventListener("htmx:beforeSwap", (event) => {
-  const active = document.activeElement;
-  focused = event.detail.target.contains(active) && !active.id ? describe(active) : null;
-});
 document.addEventListener("htmx:afterSettle", (event) => {
   focusFirstError(event.detail.elt);
   showAges();
-  if (!focused) return;
-  const same = [...event.detail.elt.querySelectorAll("a, button, summary")].find((each) => describe(each) === focused);
-  same?.focus({ preventScroll: true });
-  focused = null;
 });
 // Several parts of a page may be told the same, such as that the cluster is gone.
 document.addEventListener("htmx:afterSwap", (event) => {

@@ -1,0 +1,83 @@
+"""What is loaded again because something was changed elsewhere leaves people where they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open, sign_in
+from tests.plane import Plane
+
+_POOL = {"mode": "session", "size": 1, "db": "defaultdb", "user": "doadmin"}
+
+
+@pytest.fixture
+def path(api: httpx.Client, cluster: Mapping[str, Any]) -> Iterator[str]:
+    """A cluster with one pool, and one that a test may create; both go afterwards."""
+    base = f"/databases/{cluster['id']}"
+    api.post(f"/v2{base}/pools", json=_POOL | {"name": "kept-first"})
+    yield base
+    for name in ("kept-first", "kept-second"):
+        api.delete(f"/v2{base}/pools/{name}")
+
+
+def change(page: Page, api: httpx.Client, path: str, region: str) -> None:
+    """Something is changed elsewhere, and that part of the page was loaded again."""
+    page.evaluate(f"document.getElementById('{region}').dataset.old = 'yes'")
+    api.post(f"/v2{path}/pools", json=_POOL | {"name": "kept-second"})
+    expect(page.locator(f"#{region}[data-old]")).to_have_count(0, timeout=5000)
+    expect(page.locator(f"#{region}")).to_be_visible()
+
+
+def test_the_keyboard_stays_where_it_was(owner: Page, api: httpx.Client, path: str) -> None:
+    owner.goto(f"{path}/pools")
+    link = owner.get_by_role("link", name="Edit kept-first")
+    link.focus()
+    change(owner, api, path, "pools")
+    expect(link).to_be_focused()
+    # Gone itself: the keyboard is still in that part.
+    assert api.delete(f"/v2{path}/pools/kept-first").status_code == 204
+    expect(link).to_have_count(0, timeout=5000)
+    expect(owner.locator("#pools")).to_be_focused()
+
+
+def test_a_table_stays_scrolled(
+    open_page: Open, plane: Plane, api: httpx.Client, path: str
+) -> None:
+    with open_page(width=760) as page:
+        sign_in(page, plane.token)
+        page.goto(f"{path}/pools")
+        scrolled = page.locator("#pools .table-wrap")
+        scrolled.evaluate("element => { element.scrollLeft = 90 }")
+        before = scrolled.evaluate("element => element.scrollLeft")
+        assert before > 0
+        change(page, api, path, "pools")
+        assert scrolled.evaluate("element => element.scrollLeft") == before
+
+
+def test_what_was_chosen_and_shown_stays(owner: Page, api: httpx.Client, path: str) -> None:
+    owner.goto(f"{path}/pools/kept-first/connect")
+    owner.locator("label", has_text="Connection string").click()
+    owner.get_by_label("Show the password").check()
+    owner.get_by_role("button", name="Copy Connection string").focus()
+    change(owner, api, path, "connection")
+    expect(owner.get_by_label("Show the password")).to_be_checked()
+    expect(owner.locator(".format-string")).to_be_visible()
+    expect(owner.get_by_role("button", name="Copy Connection string")).to_be_focused()
+
+
+def test_a_password_stays_shown_and_selected(owner: Page, api: httpx.Client, path: str) -> None:
+    owner.goto(f"{path}/users")
+    row = owner.get_by_role("row").filter(has=owner.get_by_role("link", name="doadmin"))
+    row.get_by_text("Show").click()
+    password = row.locator("code")
+    password.dblclick()
+    selected = owner.evaluate("getSelection().toString()")
+    assert len(selected) > 3
+    change(owner, api, path, "users")
+    expect(password).to_be_visible()
+    assert owner.evaluate("getSelection().toString()") == selected
