@@ -1,4 +1,4 @@
-// Small things that need a script: copying, dialogs, toasts, ages, sorting.
+// Small things that need a script: copying, toasts, ages, sorting.
 // Pages work without it; what would not is marked .needs-js and hidden.
 "use strict";
 
@@ -34,14 +34,9 @@ async function copy(button) {
 }
 
 document.addEventListener("click", (event) => {
-  const target = event.target.closest("[data-copy], [data-opens], [data-closes], [data-dismiss]");
+  const target = event.target.closest("[data-copy], [data-dismiss]");
   if (!target) return;
   if (target.dataset.copy) copy(target);
-  if (target.dataset.opens) {
-    event.preventDefault();
-    document.getElementById(target.dataset.opens).showModal();
-  }
-  if ("closes" in target.dataset) target.closest("dialog").close();
   if ("dismiss" in target.dataset) target.closest(".toast").remove();
 });
 

@@ -50,7 +50,7 @@
     plan();
   });
   document.addEventListener("htmx:afterSettle", () => { find(); plan(); });
-  for (const field of document.querySelectorAll(".setting .control > [id]")) mark(field);
+  for (const field of document.querySelectorAll(".setting .control > :is(input:not([type=hidden]), select, textarea)")) mark(field);
   find();
   plan();
 })();
