@@ -30,6 +30,20 @@ class Column:
     group: str = ""
     is_number: bool = True
 
+    @property
+    def name(self) -> str:
+        """Its title without the heading above it."""
+        return f"{self.group} {self.title}".lstrip()
+
+    @property
+    def choice(self) -> tuple[str, str]:
+        """As one may choose it to sort by."""
+        return self.key, self.name
+
+    @property
+    def meaning(self) -> tuple[str, str]:
+        return self.name, self.hint
+
 
 COLUMNS = (
     Column("name", "Name", "What clients give as the database", is_number=False),

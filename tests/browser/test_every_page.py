@@ -48,15 +48,20 @@ def place(plane: Plane, api: httpx.Client, cluster: Mapping[str, Any]) -> Iterat
     ask("POST", f"{base}/pools", name="inbound", **shape)
     rules = [{"type": "ip_addr", "value": "127.0.0.0/8", "description": HOSTILE[:255]}]
     ask("PUT", f"{base}/firewall", rules=rules)
+    tag = "x" * 255
+    ask("POST", "/v2/tags", name=tag)
+    resources = [{"resource_id": cluster["id"], "resource_type": "database"}]
+    ask("POST", f"/v2/tags/{tag}/resources", resources=resources)
     token = ask("POST", "/v1/tokens", name=HOSTILE[:60], scopes=["database:read"])["token"]
     users = ask("GET", f"{base}/users")["users"]
     with connect(uri, application_name=HOSTILE[:60]) as connection:
         connection.execute("SELECT 1")
         yield Place(cluster["id"], tuple(user["password"] for user in users))
     ask("DELETE", f"/v1/tokens/{token['id']}")
+    ask("DELETE", f"/v2/tags/{tag}")
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("light", 768), ("dark", 360)])
 def test_no_page_keeps_anybody_out(
     open_page: Open, plane: Plane, place: Place, scheme: str, width: int
 ) -> None:

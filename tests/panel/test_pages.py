@@ -264,3 +264,20 @@ def test_a_slash_too_many_is_forgiven(panel: Panel) -> None:
     assert browser.get("/").headers["location"] == "/databases"
     astray = browser.get("//evil.example//").headers.get("location", "/")
     assert astray.startswith("/") and not astray.startswith("//")
+
+
+def test_the_list_is_sorted_by_its_address(panel: Panel) -> None:
+    for name in ("beta", "alpha", "gamma"):
+        panel.create_cluster(name)
+        panel.clock.advance(minutes=1)
+    browser = panel.browse_as(READ)
+
+    def list_names(query: str) -> list[str]:
+        page = browser.get(f"/databases{query}").text
+        return re.findall(r'<th scope="row"><a href="[^"]*">([^<]*)</a>', page)
+
+    assert list_names("") == ["beta", "alpha", "gamma"]
+    assert list_names("?sort=name") == ["alpha", "beta", "gamma"]
+    assert list_names("?sort=name&order=desc") == ["gamma", "beta", "alpha"]
+    assert list_names("?sort=nonsense") == ["beta", "alpha", "gamma"]
+    assert '<option value="name" selected>' in browser.get("/databases?sort=name").text

@@ -182,3 +182,13 @@ def test_a_thousand_pools_come_in_pages_and_at_once(panel: Panel) -> None:
     # A machine that is busy otherwise is slower at times; what it can do is what counts here.
     assert min(times) < 0.1
     assert len(page) < 150_000
+
+
+def test_there_is_a_field_to_sort_by_that_keeps_what_was_found(panel: Panel) -> None:
+    cluster_id = panel.create_cluster()
+    add_pools(panel, cluster_id, "web", "jobs")
+    page = panel.browse_as(READ).get(f"/databases/{cluster_id}/pools?q=e&sort=size").text
+    [form] = re.findall(r'<form method="get" [^>]*class="sort-by">.*?</form>', page, re.S)
+    assert '<input type="hidden" name="q" value="e">' in form
+    assert '<option value="size" selected>Size</option>' in form
+    assert '<option value="clients_waiting">Clients waiting</option>' in form

@@ -55,7 +55,7 @@ def test_the_effect_of_a_size_is_shown_before_anything_happens(
     page = browser.get(f"{path}/resize?size={BIGGER}").text
     assert "They hold 20 of 97 backend connections then, 77 are free." in page
     assert "The budget grows once PostgreSQL has been restarted." in page
-    assert re.search(r"shared_buffers</th>.*256 MiB.*<strong>1 GiB</strong>", page)
+    assert re.search(r"shared_buffers<.*256 MiB.*<strong>1 GiB</strong>", page)
     assert "Clients of transaction and statement pools wait" in page
     assert "Up to 30 s are given" in page
     assert read(panel, cluster_id) == before

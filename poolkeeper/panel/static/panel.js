@@ -16,21 +16,29 @@ function announce(text, tone) {
   setTimeout(() => toast.remove(), TOAST_SECONDS * 1000);
 }
 
+const COPIED_MS = 1600;
+const restoring = new WeakMap();
+
 async function copy(button) {
   const source = document.getElementById(button.dataset.copy);
   const text = source.dataset.value ?? source.textContent;
-  const before = button.textContent;
+  const said = document.getElementById("said");
+  button.dataset.text ??= button.textContent;
   try {
     await navigator.clipboard.writeText(text);
-    button.textContent = "Copied";
+    button.textContent = said.textContent = "Copied";
   } catch {
     const range = document.createRange();
     range.selectNodeContents(source);
     getSelection().removeAllRanges();
     getSelection().addRange(range);
-    button.textContent = "Press Ctrl+C";
+    button.textContent = said.textContent = "Press Ctrl+C";
   }
-  setTimeout(() => { button.textContent = before; }, 1600);
+  clearTimeout(restoring.get(button));
+  restoring.set(button, setTimeout(() => {
+    button.textContent = button.dataset.text;
+    said.textContent = "";
+  }, COPIED_MS));
 }
 
 document.addEventListener("click", (event) => {
@@ -38,6 +46,11 @@ document.addEventListener("click", (event) => {
   if (!target) return;
   if (target.dataset.copy) copy(target);
   if ("dismiss" in target.dataset) target.closest(".toast").remove();
+});
+
+// <select data-sends-form>: what is chosen is done at once.
+document.addEventListener("change", (event) => {
+  if ("sendsForm" in event.target.dataset) event.target.form.requestSubmit();
 });
 
 // A form is sent once, however often its button is pressed. htmx sees to its own forms.
@@ -168,6 +181,10 @@ function makeSortable(root) {
 
 document.addEventListener("DOMContentLoaded", () => {
   makeSortable(document);
+  // Of many tabs on a narrow screen the current one is seen.
+  for (const here of document.querySelectorAll(".tabs [aria-current]")) {
+    here.scrollIntoView({ inline: "center", block: "nearest", behavior: "instant" });
+  }
   focusFirstError(document);
   document.querySelector("form[data-sends-itself]")?.requestSubmit();
   for (const toast of document.querySelectorAll("#toasts .toast")) {

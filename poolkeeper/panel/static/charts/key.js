@@ -81,7 +81,6 @@ const ChartKey = (() => {
         const row = first.cloneNode(true);
         row.querySelector(".swatch").setAttribute("class", `swatch ${line.tone}`);
         row.querySelector(".label").textContent = line.label;
-        row.querySelector(".label").title = line.label;
         return row;
       }));
       const heads = [this.rows.tHead.rows[0].cells[0], ...lines.map((line) => make("th", line.label, { scope: "col" }))];

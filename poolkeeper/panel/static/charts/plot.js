@@ -1,11 +1,11 @@
 // One chart as a drawing: what uPlot is told.
 "use strict";
 
-// A moment as an axis words it, or exactly.
+// A moment as an axis words it, or exactly; in UTC like all that is written on pages.
 function wordMoment(second, { span, step }, isExact) {
   const moment = new Date(second * 1000);
-  const day = moment.toLocaleDateString("en-GB", { day: "numeric", month: "short" });
-  const clock = moment.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", ...(isExact && step < 60 ? { second: "2-digit" } : {}) });
+  const day = moment.toLocaleDateString("en-GB", { timeZone: "UTC", day: "numeric", month: "short" });
+  const clock = moment.toLocaleTimeString("en-GB", { timeZone: "UTC", hour: "2-digit", minute: "2-digit", ...(isExact && step < 60 ? { second: "2-digit" } : {}) });
   if (isExact) return span > 86400 ? `${day} ${clock}` : clock;
   return span > 86400 ? day : clock;
 }
@@ -98,6 +98,7 @@ const ChartPlot = (() => {
         width: this.place.clientWidth,
         height: this.place.clientHeight,
         legend: { show: false },
+        tzDate: (second) => uPlot.tzDate(new Date(second * 1000), "Etc/UTC"),
         padding: [8, 8, 0, 0],
         cursor: { y: false, drag: { setScale: false, x: false, y: false }, sync: { key: "charts" }, points: { size: 6 } },
         scales: {
