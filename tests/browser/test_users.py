@@ -134,6 +134,27 @@ def _delete_database(page: Page, path: str) -> None:
     expect(page.locator("#dbs")).not_to_contain_text("shop")
 
 
+def test_a_new_user_makes_tables_once_its_page_was_heeded(
+    owner: Page, api: httpx.Client, fresh: str
+) -> None:
+    base = f"/v2/databases/{fresh}"
+    password = api.post(f"{base}/users", json={"name": "maker"}).json()["user"]["password"]
+    assert api.post(f"{base}/dbs", json={"name": "orders"}).status_code == 201
+    database = api.get(base).json()["database"]["connection"]
+    with connect(read_uri(api, fresh, "maker", password, "orders")) as maker:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            maker.execute("CREATE TABLE items (id int)")
+        owner.goto(f"/databases/{fresh}/users/maker")
+        grants = owner.locator("#grants").inner_text()
+        expect(owner.get_by_role("link", name="orders")).to_be_visible()
+        as_owner = read_uri(api, fresh, database["user"], database["password"], "orders")
+        with connect(as_owner) as doadmin:
+            doadmin.execute(grants)
+        maker.execute("CREATE TABLE items (id int)")
+    owner.goto(f"/databases/{fresh}/users/{database['user']}")
+    expect(owner.locator("#grants")).to_have_count(0)
+
+
 def test_who_is_no_trusted_source_is_cut_and_refused(
     owner: Page, api: httpx.Client, fresh: str
 ) -> None:

@@ -70,6 +70,15 @@ def test_a_pool_has_every_format_and_driver(panel: Panel) -> None:
     assert "plain text" in answer.text
 
 
+def test_what_needs_the_authoritys_file_says_so_beside_it(panel: Panel) -> None:
+    cluster_id = panel.create_cluster()
+    page = panel.browse_as(READ).get(f"/databases/{cluster_id}/connect").text
+    snippets = page.count('<div class="snippet">')
+    assert snippets == 12
+    link = f'<a href="/databases/{cluster_id}/ca.crt" download="poolkeeper-ca.crt">download it</a>'
+    assert page.count(link) == snippets
+
+
 def test_without_the_right_there_is_no_password_anywhere(panel: Panel) -> None:
     cluster_id = add_pool(panel)
     passwords = [get_user(panel.context, cluster_id, name).password for name in ("app", "doadmin")]

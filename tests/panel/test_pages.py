@@ -123,6 +123,20 @@ def test_the_overview_tells_why_something_is_wrong(panel: Panel) -> None:
     assert "could not bind &lt;port&gt;" in page
 
 
+def test_the_overview_tells_how_to_connect(panel: Panel) -> None:
+    cluster_id = panel.create_cluster()
+    path = f"/databases/{cluster_id}"
+    page = panel.browse_as(READ, CREATE).get(path).text
+    assert "There is no pool yet" in page and "Create a pool" in page
+    assert "<dt>Host</dt><dd>db.example</dd>" in page and "<dt>Port</dt><dd>25060</dd>" in page
+    theirs = panel.browse_as(READ).get(path).text
+    assert "Your token may not create one" in theirs and "Create a pool" not in theirs
+    create_pool(panel.context, "test", cluster_id, "web", SHAPE)
+    page = panel.browse_as(READ, CREATE).get(path).text
+    assert "There is no pool yet" not in page
+    assert f'<a href="{path}/pools/web/connect">web</a>' in page
+
+
 TABS = ("", "/pools", "/users", "/trusted-sources", "/settings", "/events", "/pools/new")
 
 

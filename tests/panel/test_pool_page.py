@@ -47,7 +47,7 @@ def test_the_page_tells_what_goes_on(panel: Panel) -> None:
     put_samples(panel, cluster_id, {}, {"web": values}, seconds=60)
     panel.context.observations.put_loads(cluster_id, {"web": PoolLoad(9, 2, 3, 1, 0.4)})
     page = panel.browse_as(READ).get(address).text
-    assert "<h1>web</h1>" in page
+    assert "<h1>main</h1>" in page and '<h2 class="title">web</h2>' in page
     for name, words in (
         ("clients_active", "9"),
         ("clients_waiting", "2"),

@@ -6,6 +6,7 @@ import gzip
 
 from starlette.responses import Response
 
+from poolkeeper.domain.clusters import DEFAULT_DATABASE, DEFAULT_USER
 from poolkeeper.domain.standing import ClusterDetail
 from poolkeeper.domain.tokens import READ
 from poolkeeper.panel.chart_lists import choose_pools, compose_stream, list_cluster_charts
@@ -37,6 +38,9 @@ def show_overview(visit: Visit) -> Response:
         numbers=read_latest(visit.context, detail.cluster.id),
         events=list_events(visit.context, cluster_id=detail.cluster.id, limit=_LATEST_EVENTS),
         host=visit.context.public_host,
+        user=DEFAULT_USER,
+        database=DEFAULT_DATABASE,
+        pool_names={pool.name for pool in detail.pools},
         stream=compose_stream(detail.cluster.id, choose_pools(detail)),
         drawings=visit.drawings.draw(visit.context, detail.cluster.id, charts, span),
         span=span,

@@ -11,12 +11,15 @@ from poolkeeper.domain.errors import InvalidRequest
 from poolkeeper.domain.tokens import DELETE, READ, UPDATE, VIEW_CREDENTIALS
 from poolkeeper.domain.users import ShownUser, check_user_unused
 from poolkeeper.panel.forms import Form
+from poolkeeper.panel.grants import CLOSED_SINCE, write_grants
 from poolkeeper.panel.routing import Pages
 from poolkeeper.panel.standing import judge_standing
 from poolkeeper.panel.visits import Visit
 from poolkeeper.usecases import users
 from poolkeeper.usecases.clusters import get_detail
+from poolkeeper.usecases.databases import list_databases
 
+_MOST_DATABASES = 5
 _PATH = "/databases/{cluster_id}/users/{name}"
 
 pages = Pages()
@@ -105,6 +108,7 @@ def _show(
     visit: Visit, template: str, user: ShownUser, form: Form, status: int, *, may_go: bool = True
 ) -> Response:
     detail = get_detail(visit.context, visit.cluster_id)
+    is_owner = user.name == DEFAULT_USER or int(detail.cluster.version) < CLOSED_SINCE
     shapes = sorted((pool.name, pool.shape.user) for pool in detail.pools)
     return visit.page(
         template,
@@ -114,6 +118,10 @@ def _show(
         standing=judge_standing(detail),
         user=user,
         is_protected=user.name == DEFAULT_USER,
+        owner=DEFAULT_USER,
+        grants="" if is_owner else write_grants(user.name),
+        databases=[each.name for each in list_databases(visit.context, visit.cluster_id)],
+        most_databases=_MOST_DATABASES,
         form=form,
         may_go=may_go,
         pools=[name for name, logs_in in shapes if logs_in == user.name],

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from poolkeeper.domain.clusters import DEFAULT_DATABASE
+from poolkeeper.domain.clusters import DEFAULT_DATABASE, DEFAULT_USER
 from poolkeeper.domain.tokens import CREATE, READ, VIEW_CREDENTIALS
 from poolkeeper.panel.forms import Form
 from poolkeeper.panel.routing import Pages
@@ -48,7 +48,11 @@ def _create_database(visit: Visit) -> Response:
     with form.attempt(fields={"name": "database"}):
         databases.create_database(visit.context, visit.actor, visit.cluster_id, name)
         path = f"/databases/{visit.cluster_id}/users"
-        return visit.redirect(path, f"Database {name} has been created.")
+        return visit.redirect(
+            path,
+            f"Database {name} has been created. It is {DEFAULT_USER}'s: the page of another user"
+            " has what lets it make tables there.",
+        )
     return _show(visit, 422, database_form=form)
 
 
