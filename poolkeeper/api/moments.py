@@ -12,4 +12,6 @@ def show_second(moment: datetime) -> str:
 
 def show_moment(moment: datetime) -> str:
     """To the millisecond, so that what follows quickly can be told apart."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return f"{moment.isoformat(timespec='milliseconds')[:-6]}Z"

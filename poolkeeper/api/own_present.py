@@ -35,7 +35,6 @@ def present_cluster_standing(detail: ClusterDetail) -> own_shapes.ClusterStandin
 def present_pool_standing(detail: ClusterDetail, pool: Pool) -> own_shapes.PoolStanding:
     """A pool of the cluster. One that the reconciler has not seen yet is being applied."""
     state = detail.pool_states.get(pool.id)
-    poolers = sum(process.kind == POOLER for process in detail.processes)
     clients_active, clients_waiting, backends_active, backends_idle, maxwait = _counts(
         detail.loads.get(pool.name)
     )
@@ -51,7 +50,7 @@ def present_pool_standing(detail: ClusterDetail, pool: Pool) -> own_shapes.PoolS
         "generation": pool.generation,
         "applied_generation": state.applied_generation if state else 0,
         "held": detail.held.get(pool.name, pool.shape.size),
-        "shares": split_size(pool.shape.size, max(poolers, 1)),
+        "shares": split_size(pool.shape.size, _count_poolers(detail)),
         "clients_active": clients_active,
         "clients_waiting": clients_waiting,
         "backends_active": backends_active,
@@ -143,6 +142,10 @@ def _present_clients(clients: PoolClients | None) -> own_shapes.PoolClients:
 def _budget(detail: ClusterDetail) -> own_shapes.Budget:
     total, held = count_budget(detail.cluster, detail.state), sum(detail.held.values())
     return {"total": total, "held": held, "free": max(total - held, 0)}
+
+
+def _count_poolers(detail: ClusterDetail) -> int:
+    return max([process.kind for process in detail.processes].count(POOLER), 1)
 
 
 def _process(process: ServerProcess) -> own_shapes.Process:

@@ -22,6 +22,7 @@ from poolkeeper.engine import host as machine
 from poolkeeper.engine.certificates import ensure_leaf
 
 _RENEWAL_EVERY = 12 * 3600.0
+_YOUNG_OBJECTS = 10_000
 _BACKLOG = 512
 
 
@@ -60,6 +61,8 @@ class HttpServer:
         renewal.start()
         # What is there by now stays; looking through it for garbage would take 100 ms each time.
         gc.freeze()
+        # A long list is tens of thousands of objects, and none of them garbage.
+        gc.set_threshold(_YOUNG_OBJECTS)
         try:
             with _signals_end_the_server_alone():
                 self._server.run(sockets=[self._listener])

@@ -104,4 +104,4 @@ def change_shape(
 def split_size(size: int, processes: int) -> list[int]:
     """Shares of a size over the processes of a pooler; they sum to the size."""
     share, rest = divmod(size, processes)
-    return [share + (1 if index < rest else 0) for index in range(processes)]
+    return [share + 1] * rest + [share] * (processes - rest)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, delete, insert, select, update
+from sqlalchemy import Select, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from poolkeeper.domain.errors import NameTaken, NotFound
@@ -15,6 +16,14 @@ from poolkeeper.domain.pools import Pool, PoolMode, PoolShape
 from poolkeeper.store.constraints import violates
 from poolkeeper.store.database import Transaction
 from poolkeeper.store.schema import live_pool_names, pool_states, pools
+
+# What a ``Pool`` is made of, in the order in which ``to_pool`` takes it.
+POOL_COLUMNS = (
+    *(pools.c.id, pools.c.name, pools.c.db, pools.c.user_name, pools.c.mode, pools.c.size),
+    *(pools.c.generation, pools.c.created_at, pools.c.deleted_at),
+)
+
+_MODES = {mode.value: mode for mode in PoolMode}
 
 
 def list_pools(tx: Transaction, cluster_id: UUID) -> list[Pool]:
@@ -36,7 +45,7 @@ def find_pool(tx: Transaction, cluster_id: UUID, name: str) -> Pool | None:
 def find_draining_pool(tx: Transaction, cluster_id: UUID, name: str) -> Pool | None:
     """Of the deleted pools of that name, the one that was deleted last."""
     query = (
-        select(pools)
+        select(*POOL_COLUMNS)
         .where(
             pools.c.cluster_id == cluster_id,
             pools.c.name == name,
@@ -116,7 +125,7 @@ def count_held(
 
 
 def _select_pools(cluster_id: UUID) -> Select[Any]:
-    ordered = select(pools).order_by(pools.c.created_at, pools.c.name, pools.c.id)
+    ordered = select(*POOL_COLUMNS).order_by(pools.c.created_at, pools.c.name, pools.c.id)
     return ordered.where(pools.c.cluster_id == cluster_id)
 
 
@@ -147,13 +156,8 @@ def _to_row(shape: PoolShape) -> dict[str, object]:
     }
 
 
-def to_pool(row: Row[Any]) -> Pool:
-    """A row of the table."""
-    return Pool(
-        id=row.id,
-        name=row.name,
-        shape=PoolShape(db=row.db, user=row.user_name, mode=PoolMode(row.mode), size=row.size),
-        generation=row.generation,
-        created_at=row.created_at,
-        deleted_at=row.deleted_at,
-    )
+def to_pool(values: Iterable[Any]) -> Pool:
+    """A row of ``POOL_COLUMNS``."""
+    id, name, db, user, mode, size, generation, created_at, deleted_at = values
+    shape = PoolShape(db, user, _MODES[mode], size)
+    return Pool(id, name, shape, generation, created_at, deleted_at)

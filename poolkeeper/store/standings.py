@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import String, and_, case, func, select, type_coerce
 
 from poolkeeper.domain.pools import Pool
 from poolkeeper.domain.status import PoolState
 from poolkeeper.store.database import Transaction
-from poolkeeper.store.pools import count_held, to_pool
+from poolkeeper.store.pools import POOL_COLUMNS, count_held, to_pool
 from poolkeeper.store.schema import pool_states, pools
 from poolkeeper.store.status import to_pool_state
+
+# Where, in a row of both, the state of the pool begins.
+_STATE = 1 + len(POOL_COLUMNS)
 
 
 @dataclass
@@ -32,22 +35,32 @@ def read_standings(
     tx: Transaction, cluster_ids: Collection[UUID], kept_since: datetime
 ) -> Mapping[UUID, PoolStandings]:
     """The standings of each of those clusters."""
+    # As the database has it: an id that is made for each pool costs as much as the pool's row.
+    owner = type_coerce(pools.c.cluster_id, String).label("owner")
     query = (
-        select(pools, pool_states)
+        select(owner, *POOL_COLUMNS, pool_states)
         .outerjoin(pool_states, pool_states.c.pool_id == pools.c.id)
         .where(pools.c.cluster_id.in_(cluster_ids))
         .order_by(pools.c.created_at, pools.c.name, pools.c.id)
     )
-    found: dict[UUID, PoolStandings] = defaultdict(PoolStandings)
-    for row in tx.connection.execute(query):
-        standings = found[row.cluster_id]
-        if held := count_held(row.size, row.held, row.deleted_at, kept_since):
-            standings.held[row.name] += held
-        if row.deleted_at is None:
-            standings.pools.append(to_pool(row))
-            if row.pool_id is not None:
-                standings.states[row.pool_id] = to_pool_state(row)
-    return found
+    found: dict[str | UUID, PoolStandings] = defaultdict(PoolStandings)
+    for row in tx.connection.execute(query).all():
+        standings = found[row[0]]
+        pool = to_pool(row[1:_STATE])
+        state = None if row[_STATE] is None else to_pool_state(row[_STATE:])
+        seen = state.held if state else None
+        if held := count_held(pool.shape.size, seen, pool.deleted_at, kept_since):
+            standings.held[pool.name] += held
+        if pool.deleted_at is None:
+            standings.pools.append(pool)
+            if state is not None:
+                standings.states[pool.id] = state
+    known = {_to_id(owner): standings for owner, standings in found.items()}
+    return {each: known.get(each) or PoolStandings() for each in cluster_ids}
+
+
+def _to_id(owner: str | UUID) -> UUID:
+    return owner if isinstance(owner, UUID) else UUID(owner)
 
 
 @dataclass(frozen=True)

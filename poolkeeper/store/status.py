@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -98,10 +98,13 @@ def _replace(
         tx.connection.execute(insert(table).values(row | {key.name: value}))
 
 
+_PHASES = {phase.value: phase for phase in Phase}
+
+
 def _to_cluster_state(row: Row[Any]) -> ClusterState:
     return ClusterState(
         cluster_id=row.cluster_id,
-        phase=Phase(row.phase),
+        phase=_PHASES[row.phase],
         reason=row.reason,
         since=row.since,
         step=row.step,
@@ -114,13 +117,7 @@ def _to_cluster_state(row: Row[Any]) -> ClusterState:
     )
 
 
-def to_pool_state(row: Row[Any]) -> PoolState:
-    """A row of the table."""
-    return PoolState(
-        pool_id=row.pool_id,
-        phase=Phase(row.phase),
-        reason=row.reason,
-        since=row.since,
-        applied_generation=row.applied_generation,
-        held=row.held,
-    )
+def to_pool_state(values: Iterable[Any]) -> PoolState:
+    """A row of the table ``pool_states``."""
+    pool_id, phase, reason, since, applied_generation, held = values
+    return PoolState(pool_id, _PHASES[phase], reason, since, applied_generation, held)
