@@ -13,7 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from poolkeeper.domain.errors import PoolkeeperError
-from poolkeeper.engine.processes import observe_process, signal_process, wait_gone
+from poolkeeper.engine.proc import observe_process
+from poolkeeper.engine.processes import signal_process, wait_gone
 
 _PATIENCE = 1.0
 _POLL = 0.02

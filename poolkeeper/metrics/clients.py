@@ -13,7 +13,8 @@ from poolkeeper.domain.clusters import Desired
 from poolkeeper.domain.errors import ConsoleUnreachable
 from poolkeeper.domain.status import ApplicationClients, PoolClients
 from poolkeeper.engine.layout import ClusterPaths
-from poolkeeper.engine.pgbouncer.console import Console, ServedClient
+from poolkeeper.engine.pgbouncer.console import Console
+from poolkeeper.engine.pgbouncer.shown import ServedClient
 
 # An application can call itself whatever it likes, each client of it otherwise.
 MOST_APPLICATIONS = 50

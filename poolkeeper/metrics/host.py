@@ -11,7 +11,7 @@ from poolkeeper.domain.samples import Values
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.pgbouncer.process import find_pooler
 from poolkeeper.engine.postgres.server import find_postmaster
-from poolkeeper.engine.processes import ProcessFacts
+from poolkeeper.engine.proc import ProcessFacts
 from poolkeeper.engine.usage import read_host, read_tree
 from poolkeeper.metrics.rates import Rates
 

@@ -11,7 +11,8 @@ from poolkeeper.domain.errors import ConsoleUnreachable
 from poolkeeper.domain.samples import Values
 from poolkeeper.domain.status import PoolLoad
 from poolkeeper.engine.layout import ClusterPaths
-from poolkeeper.engine.pgbouncer.console import Console, PoolTotals
+from poolkeeper.engine.pgbouncer.console import Console
+from poolkeeper.engine.pgbouncer.shown import PoolTotals
 from poolkeeper.metrics.rates import Rates
 
 _IDLE = PoolLoad(0, 0, 0, 0, 0.0)

@@ -7,7 +7,8 @@ from collections.abc import Collection
 from poolkeeper.domain.clusters import Desired
 from poolkeeper.domain.pools import PoolMode
 from poolkeeper.engine.layout import ClusterPaths
-from poolkeeper.engine.pgbouncer.console import Console, ServedEntry
+from poolkeeper.engine.pgbouncer.console import Console
+from poolkeeper.engine.pgbouncer.shown import ServedEntry
 
 
 class Hold:

@@ -18,9 +18,10 @@ from poolkeeper.domain.errors import ConsoleUnreachable, ProcessFailed, ReloadRe
 from poolkeeper.domain.pools import PoolMode
 from poolkeeper.domain.status import ServerProcess
 from poolkeeper.engine.layout import ClusterPaths
-from poolkeeper.engine.pgbouncer.console import Console, ServedEntry
+from poolkeeper.engine.pgbouncer.console import Console
 from poolkeeper.engine.pgbouncer.log import read_pooler_log, rotate_pooler_log
 from poolkeeper.engine.pgbouncer.process import find_pooler, recover_pooler, start_pooler
+from poolkeeper.engine.pgbouncer.shown import ServedEntry
 from poolkeeper.engine.processes import wait_gone
 from poolkeeper.reconcile.backends import Backends
 from poolkeeper.reconcile.host import Host

@@ -18,8 +18,9 @@ from poolkeeper.domain.entries import Entry
 from poolkeeper.domain.errors import ConsoleUnreachable, ReloadRefused
 from poolkeeper.domain.pools import PoolMode
 from poolkeeper.engine.layout import ClusterPaths
-from poolkeeper.engine.pgbouncer.console import Console, ServedEntry
+from poolkeeper.engine.pgbouncer.console import Console
 from poolkeeper.engine.pgbouncer.log import read_pooler_log
+from poolkeeper.engine.pgbouncer.shown import ServedEntry
 from poolkeeper.reconcile.pooler_files import PoolerFiles
 
 # PostgreSQL that takes longer for a login lets the clients wait anyway.

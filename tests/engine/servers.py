@@ -24,7 +24,8 @@ from poolkeeper.engine.postgres import databases, render, roles, server
 from poolkeeper.engine.postgres.binaries import Installation
 from poolkeeper.engine.postgres.connections import Connection
 from poolkeeper.engine.postgres.hba import render_hba
-from poolkeeper.engine.processes import Processes, ProcessFacts
+from poolkeeper.engine.proc import ProcessFacts
+from poolkeeper.engine.processes import Processes
 
 ODD_USER = "Reporting-User.1"
 QUOTED_USER = "o'b\"; DROP ROLE doadmin; --"

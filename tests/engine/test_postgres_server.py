@@ -16,14 +16,8 @@ from poolkeeper.engine.certificates import Authority
 from poolkeeper.engine.files import read_file, write_if_changed
 from poolkeeper.engine.postgres import server
 from poolkeeper.engine.postgres.binaries import Installation
-from poolkeeper.engine.processes import (
-    Processes,
-    observe_process,
-    search_folder,
-    search_process,
-    signal_process,
-    wait_gone,
-)
+from poolkeeper.engine.proc import observe_process, search_folder, search_process
+from poolkeeper.engine.processes import Processes, signal_process, wait_gone
 from tests.engine.servers import Postgres
 from tests.plane import wait_until
 

@@ -13,16 +13,14 @@ import pytest
 
 from poolkeeper.domain.errors import ProcessFailed
 from poolkeeper.engine.files import write_if_changed
-from poolkeeper.engine.processes import (
-    Processes,
+from poolkeeper.engine.proc import (
     ProcessFacts,
     find_process,
     observe_process,
     search_folder,
     search_process,
-    signal_process,
-    wait_gone,
 )
+from poolkeeper.engine.processes import Processes, signal_process, wait_gone
 from tests.plane import wait_until
 
 SAID = "said\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from poolkeeper.domain.status import ApplicationClients
-from poolkeeper.engine.pgbouncer.console import ServedClient
+from poolkeeper.engine.pgbouncer.shown import ServedClient
 from poolkeeper.metrics.clients import MOST_APPLICATIONS, count_clients, pause_after
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

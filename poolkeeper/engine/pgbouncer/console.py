@@ -1,12 +1,11 @@
-"""PgBouncer's admin console, read by column name: columns come and go with its versions."""
+"""PgBouncer's admin console: what is asked there, and told."""
 
 from __future__ import annotations
 
 import contextlib
 import select
 import time
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
 
 import psycopg
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
@@ -16,55 +15,14 @@ from poolkeeper.domain.errors import ConsoleUnreachable, ReloadRefused
 from poolkeeper.domain.names import CONSOLE_DATABASE
 from poolkeeper.domain.status import PoolLoad
 from poolkeeper.engine.layout import ClusterPaths
+from poolkeeper.engine.pgbouncer import shown
 from poolkeeper.engine.pgbouncer.binary import Version, parse_version
 from poolkeeper.engine.pgbouncer.render import CONSOLE_USER
+from poolkeeper.engine.pgbouncer.shown import PoolTotals, Row, ServedClient, ServedEntry
 
 _CONNECT_TIMEOUT = 3
 # Nothing that is asked here takes long; a process that hangs must not hang who asks.
 _ANSWER_TIMEOUT = 5.0
-
-Row = Mapping[str, str | None]
-
-
-@dataclass(frozen=True)
-class ServedEntry:
-    """A ``[databases]`` entry as the process believes it, with what is open on it now."""
-
-    name: str
-    db: str
-    mode: str | None
-    size: int
-    max_connections: int
-    backends: int
-    clients: int
-    paused: bool
-
-
-@dataclass(frozen=True)
-class PoolTotals:
-    """What a pool has done since PgBouncer knows it: transactions, queries, and how often a
-    client got a backend; bytes of clients; seconds spent in transactions, in queries, and
-    waiting for a backend. Summed up as each of them ends."""
-
-    xacts: int
-    queries: int
-    assignments: int
-    received_bytes: int
-    sent_bytes: int
-    xact_seconds: float
-    query_seconds: float
-    wait_seconds: float
-
-
-@dataclass(frozen=True)
-class ServedClient:
-    """A client, as far as it matters who it is. ``state``: ``active``, ``waiting`` or ``idle``,
-    and what other words a version may have."""
-
-    pool: str
-    application: str
-    state: str
-    wait_seconds: float
 
 
 class _Rejected(Exception):
@@ -106,7 +64,7 @@ class Console:
     def read_version(self) -> Version:
         """What ``SHOW VERSION`` says. Raises ConsoleUnreachable."""
         rows = self._query("SHOW VERSION")
-        return parse_version(_read(rows[0], "version"), "PgBouncer's console")
+        return parse_version(shown.read_text(rows[0], "version"), "PgBouncer's console")
 
     def reload(self) -> None:
         """Read the files again. Raises ReloadRefused (PgBouncer ≥ 1.25 says so; compare
@@ -135,87 +93,42 @@ class Console:
         self._command(f'RECONNECT "{name}"')
 
     def list_entries(self) -> dict[str, ServedEntry]:
-        """``SHOW DATABASES``, without the console's own. Raises ConsoleUnreachable."""
-        return {
-            _read(row, "name"): ServedEntry(
-                name=_read(row, "name"),
-                db=_read(row, "database"),
-                mode=row.get("pool_mode"),
-                size=_count(row, "pool_size"),
-                max_connections=_count(row, "max_connections"),
-                backends=_count(row, "current_connections"),
-                clients=_count(row, "current_client_connections"),
-                paused=_count(row, "paused") > 0,
-            )
-            for row in self._query("SHOW DATABASES")
-            if row["name"] != CONSOLE_DATABASE
-        }
+        """What is served, by name. Raises ConsoleUnreachable."""
+        return shown.read_entries(self._query("SHOW DATABASES"))
 
     def read_settings(self) -> dict[str, str]:
         """``SHOW CONFIG``: what the process runs with, by name. Raises ConsoleUnreachable."""
         return {str(row["key"]): row["value"] or "" for row in self._query("SHOW CONFIG")}
 
     def list_loads(self) -> dict[str, PoolLoad]:
-        """``SHOW POOLS``, summed over the users of each pool. Raises ConsoleUnreachable."""
-        loads: dict[str, PoolLoad] = {}
-        for row in self._query("SHOW POOLS"):
-            name = _read(row, "database")
-            if name != CONSOLE_DATABASE:
-                loads[name] = _add(loads.get(name), _load(row))
-        return loads
+        """What goes on in each pool, all its users together. Raises ConsoleUnreachable."""
+        return shown.read_loads(self._query("SHOW POOLS"))
 
     def list_totals(self) -> dict[str, PoolTotals]:
-        """``SHOW STATS``, its totals. Raises ConsoleUnreachable."""
-        return {
-            _read(row, "database"): PoolTotals(
-                xacts=_count(row, "total_xact_count"),
-                queries=_count(row, "total_query_count"),
-                assignments=_count(row, "total_server_assignment_count"),
-                received_bytes=_count(row, "total_received"),
-                sent_bytes=_count(row, "total_sent"),
-                xact_seconds=_count(row, "total_xact_time") / 1_000_000,
-                query_seconds=_count(row, "total_query_time") / 1_000_000,
-                wait_seconds=_count(row, "total_wait_time") / 1_000_000,
-            )
-            for row in self._query("SHOW STATS")
-            if row["database"] != CONSOLE_DATABASE
-        }
+        """What each pool has done. Raises ConsoleUnreachable."""
+        return shown.read_totals(self._query("SHOW STATS"))
 
     def count_logins(self, names: Collection[str]) -> int:
         """Backends of these pools that are logging in right now. Raises ConsoleUnreachable."""
-        rows = self._query("SHOW POOLS")
-        return sum(_count(row, "sv_login") for row in rows if row["database"] in names)
+        return shown.count_logins(self._query("SHOW POOLS"), names)
 
     def list_backend_pids(self, name: str) -> list[int]:
         """PostgreSQL's pids of a pool's backends. Raises ConsoleUnreachable."""
-        rows = self._query("SHOW SERVERS")
-        pids = [_count(row, "remote_pid") for row in rows if row["database"] == name]
-        return [pid for pid in pids if pid > 0]
+        return shown.read_backend_pids(self._query("SHOW SERVERS"), name)
 
     def list_client_addresses(self) -> dict[int, str]:
         """The address of each client by its id, but for those that come over the Unix socket.
 
         One that is still logging in is not there. Raises ConsoleUnreachable.
         """
-        rows = self._query("SHOW CLIENTS")
-        return {_count(row, "id"): _read(row, "addr") for row in rows if row["addr"] != "unix"}
+        return shown.read_addresses(self._query("SHOW CLIENTS"))
 
     def list_clients(self) -> list[ServedClient]:
-        """``SHOW CLIENTS``, without the console's own. Raises ConsoleUnreachable.
+        """Every client. Raises ConsoleUnreachable.
 
         PgBouncer answers at a stretch, and serves nobody meanwhile: 2 ms for 1,000 clients.
         """
-        names = ("database", "application_name", "state", "wait", "wait_us")
-        return [
-            ServedClient(
-                pool=_read(row, "database"),
-                application=_read(row, "application_name"),
-                state=_read(row, "state"),
-                wait_seconds=_count(row, "wait") + _count(row, "wait_us") / 1_000_000,
-            )
-            for row in self._query("SHOW CLIENTS", names)
-            if row["database"] != CONSOLE_DATABASE
-        ]
+        return shown.read_clients(self._query("SHOW CLIENTS", shown.CLIENT_COLUMNS))
 
     def kill_client(self, id: int) -> None:
         """Cut a client; fine if it has gone by itself. Raises ConsoleUnreachable."""
@@ -285,37 +198,6 @@ def _read_rows(result: PGresult, wanted: Collection[str]) -> list[Row]:
 def _decode(value: bytes | None) -> str | None:
     # What clients call themselves may be no text at all.
     return None if value is None else value.decode(errors="replace")
-
-
-def _read(row: Row, name: str) -> str:
-    return row[name] or ""
-
-
-def _count(row: Row, name: str) -> int:
-    """A number; 0 where this version has no such column, or no value in it."""
-    return int(row.get(name) or 0)
-
-
-def _load(row: Row) -> PoolLoad:
-    return PoolLoad(
-        clients_active=_count(row, "cl_active"),
-        clients_waiting=_count(row, "cl_waiting"),
-        backends_active=_count(row, "sv_active"),
-        backends_idle=_count(row, "sv_idle") + _count(row, "sv_used"),
-        maxwait_seconds=_count(row, "maxwait") + _count(row, "maxwait_us") / 1_000_000,
-    )
-
-
-def _add(one: PoolLoad | None, other: PoolLoad) -> PoolLoad:
-    if one is None:
-        return other
-    return PoolLoad(
-        one.clients_active + other.clients_active,
-        one.clients_waiting + other.clients_waiting,
-        one.backends_active + other.backends_active,
-        one.backends_idle + other.backends_idle,
-        max(one.maxwait_seconds, other.maxwait_seconds),
-    )
 
 
 def _first_line(error: psycopg.Error) -> str:

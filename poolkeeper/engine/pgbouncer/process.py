@@ -11,15 +11,8 @@ from poolkeeper.engine.files import make_directory, remove_file, write_if_change
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.pgbouncer.binary import Binary
 from poolkeeper.engine.pgbouncer.log import log_file, read_pooler_log
-from poolkeeper.engine.processes import (
-    Processes,
-    ProcessFacts,
-    find_process,
-    observe_process,
-    search_process,
-    signal_process,
-    wait_gone,
-)
+from poolkeeper.engine.proc import ProcessFacts, find_process, observe_process, search_process
+from poolkeeper.engine.processes import Processes, signal_process, wait_gone
 
 _PROGRAM = "pgbouncer"
 _STOP_TIMEOUT = 5.0

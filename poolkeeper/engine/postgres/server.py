@@ -26,17 +26,15 @@ from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.postgres.binaries import Installation
 from poolkeeper.engine.postgres.connections import connect, is_accepting
 from poolkeeper.engine.postgres.log import START_LOG, explain_failure, read_log_tail
-from poolkeeper.engine.processes import (
-    Processes,
+from poolkeeper.engine.proc import (
     ProcessFacts,
     find_process,
     is_deserted,
     observe_process,
     search_folder,
     search_process,
-    signal_process,
-    wait_gone,
 )
+from poolkeeper.engine.processes import Processes, signal_process, wait_gone
 
 __all__ = [
     "connect",
