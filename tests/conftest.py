@@ -10,8 +10,19 @@ import httpx
 import pytest
 
 from tests.plane import Plane, create_cluster, running_plane
+from tests.shows import MARK, count_exchanges, list_unasked
 
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _shown(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test says it shows, it asks for."""
+    marks = list(request.node.iter_markers(MARK))
+    since = count_exchanges()
+    yield
+    said = [operation for mark in marks for operation in mark.args]
+    assert list_unasked(said, since) == []
 
 
 @pytest.fixture(scope="session")

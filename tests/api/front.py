@@ -17,6 +17,7 @@ from poolkeeper.domain.tokens import ADMIN, Token, hash_value
 from poolkeeper.store import clusters, tokens
 from poolkeeper.usecases.context import Context
 from tests.api.reconciler import StandIn
+from tests.shows import note_exchange
 
 # All is plain HTTP; left to itself, each client would read the system's certificates first.
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -101,6 +102,7 @@ class Front:
 
     def _check(self, response: httpx.Response) -> None:
         response.read()
+        note_exchange(response.request.method, str(response.request.url), response.status_code)
         self.check(response)
         # Clients take it for leave to repeat any call.
         if "retry-after" in response.headers:

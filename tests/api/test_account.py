@@ -8,6 +8,7 @@ from uuid import UUID
 
 from poolkeeper.domain.tokens import READ, UPDATE
 from tests.api.front import Front
+from tests.shows import shows
 
 
 def test_the_account_is_the_installation(front: Front) -> None:
@@ -44,6 +45,7 @@ def test_another_ca_is_another_account(front: Front) -> None:
     assert before not in seen
 
 
+@shows("GET /v1/oauth/token/info")
 def test_token_info_tells_what_the_token_may_do(front: Front) -> None:
     expires_at = datetime.now(UTC) + timedelta(hours=1)
     value = front.issue_token(UPDATE, READ, expires_at=expires_at)

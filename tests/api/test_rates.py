@@ -45,6 +45,14 @@ def test_every_answer_to_a_token_says_what_is_left(front: Front, limit: Limit) -
         assert 3590 < told[2] - time.time() <= 3601
 
 
+def test_what_is_no_call_does_not_count(front: Front, limit: Limit) -> None:
+    limit(hour=100, minute=50)
+    for method, path in (("PATCH", PATH), ("GET", "/v2/nowhere"), ("GET", "/v1/health")):
+        answer = front.call(method, path)
+        assert not answer.headers.keys() & set(HEADERS)
+    assert front.call("GET", PATH).headers["ratelimit-remaining"] == "99"
+
+
 def test_one_call_too_many(front: Front, limit: Limit) -> None:
     limit(hour=2)
     client = front.client(ADMIN)

@@ -10,6 +10,7 @@ import pytest
 from poolkeeper.api.other_engines import MESSAGE, OPERATIONS
 from poolkeeper.domain.tokens import CREATE, DELETE, READ, SCOPES, UPDATE
 from tests.api.front import Front
+from tests.shows import shows
 
 Json = Mapping[str, Any]
 REFUSED = [
@@ -29,11 +30,12 @@ MISSING = [
 SCOPE_OF = {"GET": READ, "POST": CREATE, "PUT": UPDATE, "DELETE": DELETE}
 
 
-FOREIGN = [
-    (method, path.replace("{", "").replace("}", ""))
-    for path, methods in OPERATIONS.items()
-    for method in methods
-]
+def _name(path: str) -> str:
+    """The address of something that has the name of its parameter."""
+    return path.replace("{", "").replace("}", "")
+
+
+FOREIGN = [(method, _name(path)) for path, methods in OPERATIONS.items() for method in methods]
 
 
 @pytest.mark.parametrize(("method", "path", "word"), REFUSED)
@@ -65,7 +67,14 @@ def test_the_version_that_a_cluster_has_can_be_asked_for(front: Front, main: Jso
     assert front.call("PUT", path, {"version": main["version"]}).status_code == 204
 
 
-@pytest.mark.parametrize(("method", "path"), FOREIGN)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        pytest.param(method, _name(path), marks=shows(f"{method} /v2/databases/{{id}}/{path}"))
+        for path, methods in OPERATIONS.items()
+        for method in methods
+    ],
+)
 def test_what_is_for_other_engines_is_refused(
     front: Front, main: Json, method: str, path: str
 ) -> None:

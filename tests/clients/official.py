@@ -8,6 +8,7 @@ from typing import Any
 import pydo
 
 from tests.plane import Plane
+from tests.shows import note_exchange
 
 Json = Mapping[str, Any]
 
@@ -26,7 +27,9 @@ class Official:
         self.databases = self.client.databases
 
     def _note(self, response: Any) -> None:
-        self.status = response.http_response.status_code
+        answer = response.http_response
+        self.status = answer.status_code
+        note_exchange(answer.request.method, answer.request.url, answer.status_code)
 
 
 def poll(official: Official, cluster_id: str) -> Json | None:

@@ -27,6 +27,7 @@ from cryptography import x509
 
 from tests.clients.official import Official, poll
 from tests.plane import Plane, connect, wait_until
+from tests.shows import shows
 
 Json = Mapping[str, Any]
 
@@ -102,6 +103,7 @@ def read_shape(official: Official, cluster: Json, name: str) -> dict[str, Any]:
 # -- what there is -----------------------------------------------------------------------------
 
 
+@shows("GET /v2/databases/options")
 def test_options_name_what_can_be_created(official: Official, cluster: Json) -> None:
     found = official.databases.list_options()
     assert official.status == 200
@@ -113,15 +115,21 @@ def test_options_name_what_can_be_created(official: Official, cluster: Json) -> 
     assert [each["version"] for each in found["version_availability"]["pg"]] == options["versions"]
 
 
+@shows("GET /v2/databases", "GET /v2/databases/{id}")
 def test_the_cluster_is_found_by_list_tag_and_id(official: Official, cluster: Json) -> None:
     assert cluster["id"] in [each["id"] for each in official.databases.list_clusters()["databases"]]
     assert official.status == 200
     tagged = official.databases.list_clusters(tag_name="env:test")["databases"]
     assert [each["id"] for each in tagged] == [cluster["id"]]
     assert official.databases.list_clusters(tag_name="env:other") == {"databases": []}
+    found = official.databases.get_cluster(cluster["id"])["database"]
+    assert (found["id"], found["name"]) == (cluster["id"], cluster["name"])
 
 
-def test_the_direct_uri_and_the_ca_work(cluster: Json, ca: Path) -> None:
+@shows("GET /v2/databases/{id}/ca")
+def test_the_direct_uri_and_the_ca_work(official: Official, cluster: Json, ca: Path) -> None:
+    again = official.databases.get_ca(cluster["id"])["ca"]["certificate"]
+    assert base64.b64decode(again) == ca.read_bytes()
     assert (
         x509.load_pem_x509_certificate(ca.read_bytes())
         .extensions.get_extension_for_class(x509.BasicConstraints)
@@ -140,6 +148,12 @@ def test_the_direct_uri_and_the_ca_work(cluster: Json, ca: Path) -> None:
 # -- databases and users -----------------------------------------------------------------------
 
 
+@shows(
+    "GET /v2/databases/{id}/dbs",
+    "POST /v2/databases/{id}/dbs",
+    "GET /v2/databases/{id}/dbs/{database_name}",
+    "DELETE /v2/databases/{id}/dbs/{database_name}",
+)
 def test_a_database_comes_and_goes(official: Official, cluster: Json) -> None:
     databases = official.databases
     assert databases.add(cluster["id"], {"name": "Order-Book"}) == {"db": {"name": "Order-Book"}}
@@ -154,6 +168,14 @@ def test_a_database_comes_and_goes(official: Official, cluster: Json) -> None:
     assert databases.get(cluster["id"], "Order-Book")["id"] == "not_found"
 
 
+@shows(
+    "GET /v2/databases/{id}/users",
+    "POST /v2/databases/{id}/users",
+    "GET /v2/databases/{id}/users/{username}",
+    "PUT /v2/databases/{id}/users/{username}",
+    "DELETE /v2/databases/{id}/users/{username}",
+    "POST /v2/databases/{id}/users/{username}/reset_auth",
+)
 def test_a_user_comes_changes_and_goes(official: Official, cluster: Json) -> None:
     databases = official.databases
     created = databases.add_user(cluster["id"], {"name": "Ann-Lee"})["user"]
@@ -193,6 +215,12 @@ def log_in_directly(cluster: Json, user: Json) -> None:
 # -- pools -------------------------------------------------------------------------------------
 
 
+@shows(
+    "GET /v2/databases/{id}/pools",
+    "POST /v2/databases/{id}/pools",
+    "GET /v2/databases/{id}/pools/{pool_name}",
+    "DELETE /v2/databases/{id}/pools/{pool_name}",
+)
 def test_a_transaction_pool_at_work(official: Official, cluster: Json, ca: Path) -> None:
     with pool(official, cluster, "app-pool") as created:
         assert read_shape(official, cluster, "app-pool") == shape()
@@ -265,6 +293,7 @@ def test_an_inbound_pool_at_work(official: Official, cluster: Json, nobody: Json
         official.databases.delete_user(cluster["id"], "caller")
 
 
+@shows("PUT /v2/databases/{id}/pools/{pool_name}")
 def test_each_field_changes_and_nobody_is_disconnected(official: Official, cluster: Json) -> None:
     databases = official.databases
     databases.add(cluster["id"], {"name": "second"})

@@ -231,3 +231,52 @@ def test_trusted_sources_are_a_resource_of_their_own(provider: Provider, built: 
 def test_an_import_of_what_is_not_there_is_not_found(provider: Provider, kind: str) -> None:
     refusal = provider.ask("GET", f"/v2/databases/this-cluster-id-does-not-exist{kind}", status=404)
     assert refusal["message"] == "cluster not found"
+
+
+def test_settings_of_postgresql_are_made_read_and_edited(provider: Provider, built: Json) -> None:
+    """``digitalocean_database_postgresql_config``: PATCH, then GET; its end asks nothing.
+
+    What the provider's own test sets, and a setting of every kind that it has.
+    """
+    address = f"/v2/databases/{built['id']}/config"
+
+    def put(config: Json) -> Json:
+        """godo leaves out what is nil, and has no word for taking a setting back."""
+        assert provider.ask("PATCH", address, {"config": config}, status=200) is None
+        found: Json = provider.ask("GET", address, status=200)["config"]
+        return found
+
+    first = {"timezone": "UTC", "jit": True, "timescaledb": {"max_background_workers": 1}}
+    made = put(first)
+    assert {name: made[name] for name in first} == first
+    # The provider reads both without looking whether they are there.
+    assert isinstance(made["pgbouncer"], dict)
+    every = {
+        **first,
+        "jit": False,
+        "autovacuum_vacuum_scale_factor": 0.25,
+        "log_error_verbosity": "VERBOSE",
+        "pg_partman_bgw.role": "partman",
+        "pg_partman_bgw.interval": 7200,
+        "pg_stat_statements.track": "all",
+        "stat_monitor_enable": False,
+        "shared_buffers_percentage": 30,
+        "work_mem": 8,
+        "pgbouncer": {
+            "min_pool_size": 1,
+            "server_idle_timeout": 300,
+            "ignore_startup_parameters": ["extra_float_digits", "search_path"],
+        },
+    }
+    edited = put(every)
+    assert {name: edited[name] for name in every.keys() - {"pgbouncer"}} == {
+        name: value for name, value in every.items() if name != "pgbouncer"
+    }
+    pgbouncer = every["pgbouncer"]
+    assert isinstance(pgbouncer, dict)
+    assert edited["pgbouncer"] == {**made["pgbouncer"], **pgbouncer}
+    # A refresh finds no difference to what is in the file.
+    assert put(every) == edited
+    with connect(built["connection"]["uri"]) as client:
+        assert client.execute("SHOW jit").fetchone() == ("off",)
+        assert client.execute("SHOW timescaledb.max_background_workers").fetchone() == ("1",)
