@@ -1,4 +1,7 @@
-"""Errors as pages, and as a message in the corner where htmx asked."""
+"""Errors as pages, and as a message in the corner where htmx asked.
+
+What is gone while its page is open is told above that page, which then lives no longer.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from poolkeeper.domain.errors import (
     PoolkeeperError,
     Unavailable,
 )
+from poolkeeper.panel.gone import tell_gone
 from poolkeeper.panel.visits import Visit
 
 
@@ -63,6 +67,8 @@ _NOT_FOUND_MESSAGE = "It may have been deleted meanwhile, or its address was mis
 
 def show_problem(visit: Visit, error: PoolkeeperError) -> Response:
     """What went wrong, and what to do about it."""
+    if isinstance(error, NotFound) and visit.is_background:
+        return _show_gone(visit)
     for kind in type(error).__mro__:
         if kind in _KINDS:
             found = _KINDS[kind]
@@ -76,6 +82,14 @@ def show_fault(visit: Visit) -> Response:
     return _show(visit, _FAULT, "The log has it under the request id below.")
 
 
+def _show_gone(visit: Visit) -> Response:
+    answer = visit.page("gone.html", 404, gone=tell_gone(visit))
+    answer.headers["hx-retarget"] = "#gone"
+    answer.headers["hx-reswap"] = "innerHTML"
+    answer.headers["hx-reselect"] = "#gone-note"
+    return answer
+
+
 def _show(visit: Visit, kind: _Kind, message: str) -> Response:
     request_id = visit.request.state.request_id if kind is _FAULT else ""
     answer = visit.page(
@@ -85,6 +99,7 @@ def _show(visit: Visit, kind: _Kind, message: str) -> Response:
         title=kind.title,
         message=message,
         request_id=request_id,
+        gone=tell_gone(visit) if kind.status == 404 else None,
     )
     if not visit.is_htmx:
         return answer

@@ -161,7 +161,9 @@ def _delete(page: Page, api: httpx.Client, cluster_id: str) -> None:
     assert api.get(f"/v2/databases/{cluster_id}/pools/web").status_code == 404
     assert api.delete(f"/v2/databases/{cluster_id}").status_code == 204
     # What is open notices by itself.
-    expect(page.get_by_text("There is no such thing").first).to_be_visible(timeout=10 * _SECONDS)
+    expect(page.get_by_role("alert")).to_contain_text(
+        "This database cluster has been deleted", timeout=10 * _SECONDS
+    )
 
 
 def test_a_change_shows_in_every_open_browser_within_two_seconds(

@@ -112,7 +112,7 @@ function wordValue(value, kind) {
   // A page that nobody sees needs nothing.
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) shared.stop();
-    else if (!leaving) shared.start();
+    else if (!leaving && !document.body.dataset.gone) shared.start();
   });
 
   document.addEventListener("htmx:load", (event) => show(event.detail.elt.parentElement ?? document));
@@ -124,6 +124,22 @@ function wordValue(value, kind) {
 
   document.addEventListener("htmx:responseError", (event) => {
     if (event.detail.xhr.status === 401) leave();
+  });
+
+  // What the page is about was deleted: it is told above it, and the rest is a picture only.
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.detail.elt.id !== "gone" || document.body.dataset.gone) return;
+    document.body.dataset.gone = "yes";
+    shared.stop();
+    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+    const gone = document.getElementById("gone");
+    for (let next = gone.nextElementSibling; next; next = next.nextElementSibling) {
+      if (!next.matches(".crumbs, .tabs")) next.inert = true;
+    }
+    gone.querySelector("a").focus();
+  });
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.body.dataset.gone) event.preventDefault();
   });
 
   // Not under somebody's hands: what is open or being typed in is loaded again afterwards. All
@@ -148,7 +164,7 @@ function wordValue(value, kind) {
   });
   addEventListener("pagehide", shared.stop);
   addEventListener("pageshow", (event) => {
-    if (!event.persisted) return;
+    if (!event.persisted || document.body.dataset.gone) return;
     leaving = false;
     shared.start();
   });
