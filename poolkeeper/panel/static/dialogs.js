@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  const MESSAGES = ["banner", "toasts"];
+  const MESSAGES = ["banner", "toasts", "said"];
   const places = MESSAGES.map((id) => document.getElementById(id)).map((element) => {
     const place = document.createComment(element.id);
     element.before(place);

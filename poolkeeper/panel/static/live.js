@@ -142,16 +142,18 @@ function wordValue(value, kind) {
     if (document.body.dataset.gone) event.preventDefault();
   });
 
-  // Not under somebody's hands: what is open or being typed in is loaded again afterwards. All
-  // else is as it was then, see kept.js.
-  const IN_USE = "[popover]:popover-open, dialog[open], input:focus, select:focus, textarea:focus";
+  // Not under somebody's hands: what is open or being typed in, or has just been copied, is loaded
+  // again afterwards. All else is as it was then, see kept.js.
+  const IN_USE = "[popover]:popover-open, dialog[open], input:focus, select:focus, textarea:focus, [data-copied]";
   let postponed = false;
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.detail.requestConfig.triggeringEvent?.type !== "changed") return;
-    if (!event.detail.elt.querySelector(IN_USE)) return;
+  function postpone(event, region) {
+    if (event.detail.requestConfig.triggeringEvent?.type !== "changed" || !region.querySelector(IN_USE)) return;
     event.preventDefault();
     postponed = true;
-  });
+  }
+  document.addEventListener("htmx:beforeRequest", (event) => postpone(event, event.detail.elt));
+  // It may have come into use since it was asked for.
+  document.addEventListener("htmx:beforeSwap", (event) => postpone(event, event.detail.target));
   setInterval(() => {
     if (!postponed || document.querySelector(IN_USE)) return;
     postponed = false;

@@ -24,6 +24,7 @@ async function copy(button) {
   const text = source.dataset.value ?? source.textContent;
   const said = document.getElementById("said");
   button.dataset.text ??= button.textContent;
+  button.dataset.copied = "yes";
   try {
     await navigator.clipboard.writeText(text);
     button.textContent = said.textContent = "Copied";
@@ -37,6 +38,7 @@ async function copy(button) {
   clearTimeout(restoring.get(button));
   restoring.set(button, setTimeout(() => {
     button.textContent = button.dataset.text;
+    delete button.dataset.copied;
     said.textContent = "";
   }, COPIED_MS));
 }
