@@ -85,14 +85,27 @@ class StillInUse(InvalidRequest):
         self.pools = pools
 
 
+_MOST_HOLDERS = 12
+
+
+def _name_holders(held: Mapping[str, int]) -> str:
+    """Who holds how much; of very many those that hold most, and how many others do."""
+    largest = sorted(held, key=lambda name: (-held[name], name))[:_MOST_HOLDERS]
+    named = ", ".join(f"{name} {held[name]}" for name in sorted(largest))
+    others = len(held) - len(largest)
+    if not others:
+        return named
+    rest = sum(held.values()) - sum(held[name] for name in largest)
+    return f"{named} and {others} other pool{'s' if others > 1 else ''} together {rest}"
+
+
 class BudgetExceeded(InvalidRequest):
     """The pools of a cluster would hold more backend connections than it has to give."""
 
     def __init__(self, asked: int, total: int, held: Mapping[str, int]) -> None:
         left = max(total - sum(held.values()), 0)
-        holders = ", ".join(f"{name} {size}" for name, size in sorted(held.items()))
         reason = f"asked for {asked}, {left} left of {total} backend connections"
-        reason += f" (held: {holders})" if held else ""
+        reason += f" (held: {_name_holders(held)})" if held else ""
         super().__init__(f"size: {reason}", field="size", reason=reason)
         self.asked = asked
         self.left = left
@@ -105,10 +118,9 @@ class SizeTooSmall(BudgetExceeded):
 
     def __init__(self, slug: str, total: int, held: Mapping[str, int]) -> None:
         super().__init__(0, total, held)
-        holders = ", ".join(f"{name} {size}" for name, size in sorted(held.items()))
         self.reason = (
             f"{slug} has {total} backend connections, the pools hold"
-            f" {sum(held.values())} ({holders}); delete some or make them smaller first"
+            f" {sum(held.values())} ({_name_holders(held)}); delete some or make them smaller first"
         )
         self.args = (f"size: {self.reason}",)
 

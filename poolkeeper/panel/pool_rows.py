@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from urllib.parse import urlencode
 
 from poolkeeper.domain.pools import Pool
 from poolkeeper.domain.samples import Values
 from poolkeeper.domain.standing import ClusterDetail
 from poolkeeper.domain.status import Phase, PoolLoad
+from poolkeeper.panel.paging import Slice, cut_slice
 from poolkeeper.panel.standing import word_phase
-
-ON_A_PAGE = 50
 
 AS_CONNECTING_USER = "(as the connecting user)"
 
@@ -91,15 +89,9 @@ class PoolRow:
 
 
 @dataclass(frozen=True)
-class Table:
-    """One page of the table. ``found``: how many there are on all pages; ``total``: how many
-    pools there are."""
+class Table(Slice[PoolRow]):
+    """One page of the table, and how it was made."""
 
-    rows: Sequence[PoolRow]
-    total: int
-    found: int
-    page: int
-    pages: int
     sort: str
     descending: bool
     query: str
@@ -139,12 +131,16 @@ def cut_table(
     found = [row for row in rows if _matches(row, wanted)]
     key = sort if sort in _KEYS else COLUMNS[0].key
     found = _sort(found, key, descending)
-    pages = max(ceil(len(found) / ON_A_PAGE), 1)
-    number = int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 1
-    number = min(max(number, 1), pages)
-    shown = found[(number - 1) * ON_A_PAGE : number * ON_A_PAGE]
+    cut = cut_slice(found, len(rows), page)
     return Table(
-        shown, len(rows), len(found), number, pages, key, descending=descending, query=query
+        cut.rows,
+        cut.total,
+        cut.found,
+        cut.page,
+        cut.pages,
+        key,
+        descending=descending,
+        query=query,
     )
 
 

@@ -16,6 +16,8 @@ CREATION_STEPS = (
     ("starting PgBouncer", "Start PgBouncer"),
 )
 
+_MOST_REASONS = 12
+
 _WORDS = {
     Phase.CREATING: ("Creating", "busy"),
     Phase.ACTIVE: ("Online", "good"),
@@ -119,6 +121,9 @@ def _list_reasons(detail: ClusterDetail, is_creating: bool) -> tuple[str, ...]:
         found = detail.pool_states.get(pool.id)
         if found is not None and found.phase is not Phase.ACTIVE and found.reason:
             reasons.append(f"Pool {pool.name}: {found.reason}")
+    if len(reasons) > _MOST_REASONS:
+        more = len(reasons) - _MOST_REASONS
+        reasons[_MOST_REASONS:] = [f"And {more} more: find them among the pools by their status."]
     return tuple(reasons)
 
 

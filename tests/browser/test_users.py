@@ -196,3 +196,23 @@ def _lock_oneself_out(page: Page) -> None:
     expect(page.get_by_label("Description")).to_have_value("office")
     page.get_by_role("button", name="Add it all the same").click()
     expect(page.locator("#sources")).to_contain_text("192.0.2.0/24")
+
+
+def test_users_are_found_while_one_types(owner: Page, api: httpx.Client) -> None:
+    base = f"/databases/{create_cluster(api, 'many-users')['id']}"
+    for number in range(11):
+        assert api.post(f"/v2{base}/users", json={"name": f"user-{number}"}).status_code == 201
+    owner.goto(f"{base}/users")
+    links = owner.locator("#users tbody th a")
+    expect(links).to_have_count(12)
+    owner.get_by_role("searchbox").press_sequentially("user-1")
+    expect(links).to_have_count(2)
+    expect(owner.locator("#dbs")).to_contain_text("No database has “user-1” in its name.")
+    expect(owner).to_have_url(re.compile(r"\?q=user-1$"))
+    # What is loaded again is what was found.
+    owner.locator("#users a").first.focus()
+    assert api.post(f"/v2{base}/users", json={"name": "user-12"}).status_code == 201
+    expect(links).to_have_count(3, timeout=5000)
+    owner.reload()
+    expect(links).to_have_count(3)
+    api.delete(f"/v2{base}")

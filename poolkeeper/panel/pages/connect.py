@@ -10,6 +10,7 @@ from poolkeeper.domain.connections import Connection
 from poolkeeper.domain.pools import Pool
 from poolkeeper.domain.tokens import READ, VIEW_CREDENTIALS
 from poolkeeper.panel.connection_details import Details, describe_connection
+from poolkeeper.panel.forms import Form
 from poolkeeper.panel.pool_modes import WORDS
 from poolkeeper.panel.routing import Pages
 from poolkeeper.panel.standing import judge_standing
@@ -73,4 +74,5 @@ def _show(visit: Visit, view: ClusterView, details: Details, pool: Pool | None) 
         words=WORDS[pool.shape.mode] if pool else None,
         users=[user.name for user in view.users],
         databases=view.databases,
+        chosen=Form({"user": details.connection.user, "db": details.connection.database}),
     )

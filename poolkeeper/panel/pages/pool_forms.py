@@ -105,7 +105,10 @@ def delete(visit: Visit) -> Response:
 def _read_shape(form: Form) -> PoolShape:
     """Raises InvalidField."""
     return PoolShape(
-        form["db"], form["user"] or None, parse_mode(form["mode"]), form.number("size")
+        form["db"].strip(),
+        form["user"].strip() or None,
+        parse_mode(form["mode"]),
+        form.number("size"),
     )
 
 

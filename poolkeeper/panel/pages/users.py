@@ -11,6 +11,7 @@ from poolkeeper.domain.tokens import CREATE, READ, VIEW_CREDENTIALS
 from poolkeeper.panel.forms import Form
 from poolkeeper.panel.routing import Pages
 from poolkeeper.panel.standing import judge_standing
+from poolkeeper.panel.user_rows import cut_lists
 from poolkeeper.panel.visits import Visit
 from poolkeeper.usecases import databases, users
 from poolkeeper.usecases.clusters import get_cluster, get_detail
@@ -20,7 +21,8 @@ pages = Pages()
 
 @pages.get("/databases/{cluster_id}/users", scope=READ)
 def show_users(visit: Visit) -> Response:
-    """All users and all databases, with the pools that use them, and a form for each."""
+    """Users and databases, with the pools that use them, and a form for each: ``?q=`` finds,
+    ``?users=`` and ``?dbs=`` turn pages."""
     return _show(visit, 200)
 
 
@@ -62,20 +64,21 @@ def _show(
     reveal = visit.allows(VIEW_CREDENTIALS)
     view = get_cluster(visit.context, visit.cluster_id, reveal=reveal)
     detail = get_detail(visit.context, visit.cluster_id)
-    shapes = sorted((pool.name, pool.shape) for pool in detail.pools)
-    by_user = {
-        user.name: [name for name, s in shapes if s.user == user.name] for user in view.users
-    }
-    by_database = {db: [name for name, s in shapes if s.db == db] for db in view.databases}
+    lists = cut_lists(
+        view.users,
+        view.databases,
+        detail.pools,
+        query=visit.query("q"),
+        users_page=visit.query("users"),
+        databases_page=visit.query("dbs"),
+    )
     return visit.page(
         "users.html",
         status,
         has_secrets=reveal,
         cluster=detail.cluster,
         standing=judge_standing(detail),
-        users=[(user, by_user[user.name]) for user in view.users],
-        databases=list(by_database.items()),
-        inbound=[name for name, shape in shapes if shape.user is None],
+        lists=lists,
         default_database=DEFAULT_DATABASE,
         user_form=user_form or Form({"user": ""}, {"replication": []}),
         database_form=database_form or Form({"database": ""}),

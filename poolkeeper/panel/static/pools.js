@@ -1,4 +1,4 @@
-// Pages of pools: the slider beside a size, the address while one searches, whose numbers come.
+// Pages of pools: the slider beside a size, whose numbers come.
 "use strict";
 
 // <input type="range" data-slides="field-size"> and that number follow each other.
@@ -7,13 +7,6 @@ document.addEventListener("input", (event) => {
   if (target.dataset.slides) document.getElementById(target.dataset.slides).value = target.value;
   const slider = target.id && document.querySelector(`[data-slides="${CSS.escape(target.id)}"]`);
   if (slider && target.value) slider.value = target.value;
-});
-
-// What is found has an address: it can be shared, and is there again after a look elsewhere.
-document.addEventListener("htmx:afterRequest", (event) => {
-  const { elt, pathInfo, successful } = event.detail;
-  if (elt.id !== "field-q" || !successful) return;
-  history.replaceState(null, "", pathInfo.finalRequestPath ?? pathInfo.requestPath);
 });
 
 // Where not all pools are shown, only the numbers of those that are shall come.
