@@ -1,7 +1,7 @@
 """Pictures of every page: ``python -m tests.browser.screenshots [FOLDER]``, scripts/screenshots.
 
 Real servers, real load, and a day of history that was told back from it. Names of files come from
-the addresses: ``cluster-pools-new-dark.png`` is ``/databases/{cluster_id}/pools/new``.
+the addresses: ``cluster-new-pool-dark.png`` is ``/databases/{cluster_id}/new-pool``.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ def test_another_site_cannot_send_forms(
     context = chromium.new_context(ignore_https_errors=True, base_url=plane.url)
     page = context.new_page()
     sign_in(page, plane.token)
-    for path in ("/databases/new", f"/databases/{place.id}/pools/new", "/sign-out"):
+    for path in ("/databases/new", f"/databases/{place.id}/new-pool", "/sign-out"):
         page.goto("about:blank")
         page.set_content(f"""<form method="post" action="{plane.url}{path}">
             <input name="name" value="evil"><input name="mode" value="session">

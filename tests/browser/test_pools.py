@@ -115,7 +115,7 @@ def test_a_change_that_has_to_wait_says_so(
 ) -> None:
     processes = api.get(f"/v1/clusters/{fresh}").json()["cluster"]["processes"]
     [pooler] = [each["pid"] for each in processes if each["kind"] == "pgbouncer"]
-    owner.goto(f"/databases/{fresh}/pools/new")
+    owner.goto(f"/databases/{fresh}/new-pool")
     owner.get_by_label("Name").fill("patient")
     os.kill(pooler, signal.SIGSTOP)
     try:
@@ -198,7 +198,7 @@ def test_no_page_of_pools_keeps_anybody_out(
     body = {"name": name, "mode": "transaction", "size": 4, "db": "defaultdb", "user": "doadmin"}
     assert api.post(f"/v2{path}/pools", json=body).status_code in (201, 422)
     pages = (
-        *("/pools", "/pools?q=nothing", "/pools/new", f"/pools/{name}/edit"),
+        *("/pools", "/pools?q=nothing", "/new-pool", f"/pools/{name}/edit"),
         f"/pools/{name}/edit?db=defaultdb&user=&mode=session&size=99",
         f"/pools/{name}/edit?db=defaultdb&user=&mode=statement&size=9",
         *(f"/pools/{name}/delete", f"/pools/{name}/connect", "/connect"),

@@ -177,7 +177,7 @@ def test_a_change_shows_in_every_open_browser_within_two_seconds(
             sign_in(page, plane.token)
         theirs.goto(f"{base}/pools")
         expect(find_row(theirs, "first")).to_be_visible()
-        mine.goto(f"{base}/pools/new")
+        mine.goto(f"{base}/new-pool")
         fill_in_pool(mine, "second", "Session", 2)
         expect(find_row(theirs, "second")).to_be_visible(timeout=2 * _SECONDS)
         mine.goto(f"{base}/pools")

@@ -86,14 +86,14 @@ def test_the_largest_pools_are_named_and_the_others_counted(panel: Panel, base: 
 
 def test_names_of_which_there_are_many_are_typed(panel: Panel, base: str) -> None:
     browser = panel.browse_as(ADMIN)
-    for path in ("/pools/new", "/pools/pool-0001/edit"):
+    for path in ("/new-pool", "/pools/pool-0001/edit"):
         form = browser.get(base + path).text
         assert '<select id="field-db"' not in form
         assert 'list="names-db"' in form and '<option value="db-0999"></option>' in form
         assert 'placeholder="as the connecting user"' in form
     assert 'list="names-user"' in browser.get(f"{base}/connect").text
     sent = {"name": "typed", "db": "db-none", "user": "doadmin", "mode": "session", "size": "1"}
-    answer = browser.send(f"{base}/pools/new", sent)
+    answer = browser.send(f"{base}/new-pool", sent)
     assert answer.status_code == 422
     assert "there is no database &#39;db-none&#39; in this cluster" in answer.text
 
@@ -101,8 +101,8 @@ def test_names_of_which_there_are_many_are_typed(panel: Panel, base: str) -> Non
 def test_a_refusal_names_those_who_hold_most(panel: Panel, base: str) -> None:
     sent = {"name": "late", "db": "defaultdb", "user": "", "mode": "session", "size": "5"}
     browser = panel.browse_as(ADMIN)
-    browser.get(f"{base}/pools/new")
-    refusal = browser.send(f"{base}/pools/new", sent).text
+    browser.get(f"{base}/new-pool")
+    refusal = browser.send(f"{base}/new-pool", sent).text
     assert "0 left of 22 backend connections" in refusal
     assert "and 988 other pools together" in refusal
     error = BudgetExceeded(5, 22, {"b": 4, "a": 3})

@@ -137,7 +137,7 @@ def test_the_overview_tells_how_to_connect(panel: Panel) -> None:
     assert f'<a href="{path}/pools/web/connect">web</a>' in page
 
 
-TABS = ("", "/pools", "/users", "/trusted-sources", "/settings", "/events", "/pools/new")
+TABS = ("", "/pools", "/users", "/trusted-sources", "/settings", "/events", "/new-pool")
 
 
 @pytest.mark.parametrize("tab", TABS)
@@ -153,7 +153,7 @@ def test_every_page_of_a_cluster_that_is_down_tells_why(panel: Panel, tab: str) 
         status.write_cluster_state(tx, state)
     page = browser.get(path).text
     assert why in page
-    assert ("What you send waits for the cluster, 10 s at most" in page) is (tab == "/pools/new")
+    assert ("What you send waits for the cluster, 10 s at most" in page) is (tab == "/new-pool")
 
 
 def test_the_overview_tells_who_holds_the_connections(panel: Panel) -> None:

@@ -13,6 +13,7 @@ from poolkeeper.domain.status import PoolLoad
 from poolkeeper.domain.tokens import ADMIN, CREATE, DELETE, READ, UPDATE
 from poolkeeper.usecases.pools import create_pool, get_pool, list_pools, update_pool
 from poolkeeper.usecases.users import create_user
+from tests.panel.addresses import list_routes
 from tests.panel.browsing import Browser, Panel
 
 NEW = {"name": "web", "db": "defaultdb", "user": "doadmin", "mode": "transaction", "size": "5"}
@@ -45,7 +46,7 @@ def apply_plan(browser: Browser, path: str, **change: str) -> tuple[int, str]:
 
 
 def test_a_new_pool_is_suggested_as_most_want_it(panel: Panel, cluster_id: UUID) -> None:
-    page = panel.browse_as(CREATE).get(f"/databases/{cluster_id}/pools/new").text
+    page = panel.browse_as(CREATE).get(f"/databases/{cluster_id}/new-pool").text
     assert '<option value="defaultdb" selected>' in page
     assert '<option value="doadmin" selected>' in page
     assert 'name="mode" value="transaction" checked' in page
@@ -57,12 +58,35 @@ def test_a_new_pool_is_suggested_as_most_want_it(panel: Panel, cluster_id: UUID)
 def test_a_pool_is_created_and_its_connection_details_open(panel: Panel, cluster_id: UUID) -> None:
     browser = panel.browse_as(READ, CREATE)
     path = f"/databases/{cluster_id}/pools"
-    browser.get(f"{path}/new")
-    answer = browser.send(f"{path}/new", NEW | {"user": "", "mode": "session"})
+    browser.get(f"/databases/{cluster_id}/new-pool")
+    answer = browser.send(
+        f"/databases/{cluster_id}/new-pool", NEW | {"user": "", "mode": "session"}
+    )
     assert (answer.status_code, answer.headers["location"]) == (303, f"{path}/web/connect")
     [pool] = list_pools(panel.context, cluster_id)
     assert pool.shape == PoolShape("defaultdb", None, PoolMode.SESSION, 5)
     assert "Pool web has been created." in browser.get(f"{path}/web/connect").text
+
+
+def test_a_pool_may_be_named_as_any_page_is(panel: Panel, cluster_id: UUID) -> None:
+    browser = panel.browse_as(READ, CREATE, UPDATE)
+    for name in ("new", "new-pool", "edit", "connect", "pools"):
+        browser.get(f"/databases/{cluster_id}/new-pool")
+        sent = NEW | {"name": name, "size": "1"}
+        path = f"/databases/{cluster_id}/pools/{name}"
+        answer = browser.send(f"/databases/{cluster_id}/new-pool", sent)
+        assert answer.headers["location"] == f"{path}/connect"
+        for page in ("", "/connect", "/edit"):
+            assert name in re.findall(r"<title>(.*)</title>", browser.get(path + page).text)[0]
+
+
+def test_no_address_of_a_page_is_that_of_a_name() -> None:
+    for method in ("GET", "POST"):
+        routes = [route.split("/") for route in list_routes(method)]
+        for named in routes:
+            at = named.index("{name}") if "{name}" in named else None
+            same = [route for route in routes if at and route[:at] == named[:at]]
+            assert {route[at] for route in same if len(route) > at} <= {"{name}"}, named
 
 
 @pytest.mark.parametrize(
@@ -89,9 +113,9 @@ def test_an_error_stands_beside_its_field_and_nothing_typed_is_lost(
     create_pool(panel.context, "test", cluster_id, "taken", shape)
     object.__setattr__(panel.context, "wait_seconds", 0.0)
     browser = panel.browse_as(READ, CREATE)
-    browser.get(f"/databases/{cluster_id}/pools/new")
+    browser.get(f"/databases/{cluster_id}/new-pool")
     typed = NEW | {"mode": "statement"} | {field: value}
-    answer = browser.send(f"/databases/{cluster_id}/pools/new", typed, **htmx)
+    answer = browser.send(f"/databases/{cluster_id}/new-pool", typed, **htmx)
     assert answer.status_code == 422
     assert says in read_error(answer.text, field)
     assert "<b>" not in answer.text.replace("<b>3</b>", "").replace("<b>19</b>", "")
@@ -107,8 +131,8 @@ def test_an_error_stands_beside_its_field_and_nothing_typed_is_lost(
 def test_what_pgbouncer_refuses_is_said_above_the_form(panel: Panel, cluster_id: UUID) -> None:
     panel.reconciler.refusals["pool:web"] = "PgBouncer would not have <it>"
     browser = panel.browse_as(READ, CREATE)
-    browser.get(f"/databases/{cluster_id}/pools/new")
-    answer = browser.send(f"/databases/{cluster_id}/pools/new", NEW)
+    browser.get(f"/databases/{cluster_id}/new-pool")
+    answer = browser.send(f"/databases/{cluster_id}/new-pool", NEW)
     assert answer.status_code == 422
     assert "PgBouncer would not have &lt;it&gt;" in answer.text
     assert 'name="name" value="web"' in answer.text
@@ -119,7 +143,7 @@ def test_without_any_connection_left_the_form_says_what_helps(
     panel: Panel, cluster_id: UUID
 ) -> None:
     add_web(panel, cluster_id, PoolShape("defaultdb", "doadmin", PoolMode.SESSION, 22))
-    page = panel.browse_as(CREATE).get(f"/databases/{cluster_id}/pools/new").text
+    page = panel.browse_as(CREATE).get(f"/databases/{cluster_id}/new-pool").text
     assert "All 22 backend connections are held by pools" in page
 
 
@@ -210,13 +234,14 @@ def test_deleting_tells_what_happens_and_asks_for_the_name(panel: Panel, cluster
 
 
 @pytest.mark.parametrize(
-    ("path", "scope"), [("new", CREATE), ("web/edit", UPDATE), ("web/delete", DELETE)]
+    ("path", "scope"),
+    [("new-pool", CREATE), ("pools/web/edit", UPDATE), ("pools/web/delete", DELETE)],
 )
 def test_each_form_needs_its_scope(panel: Panel, cluster_id: UUID, path: str, scope: str) -> None:
     add_web(panel, cluster_id)
     others = {READ, CREATE, UPDATE, DELETE} - {scope}
     browser = panel.browse_as(*sorted(others))
-    page = f"/databases/{cluster_id}/pools/{path}"
+    page = f"/databases/{cluster_id}/{path}"
     assert browser.get(page).status_code == 403
     browser.get("/databases")
     assert browser.send(page, NEW | {"confirm": "web"}).status_code == 403

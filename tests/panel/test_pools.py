@@ -42,14 +42,15 @@ def list_names(page: str) -> list[str]:
 
 
 def test_without_pools_the_page_says_what_to_do(panel: Panel) -> None:
-    path = f"/databases/{panel.create_cluster()}/pools"
+    base = f"/databases/{panel.create_cluster()}"
+    path = f"{base}/pools"
     page = panel.browse_as(READ, CREATE).get(path).text
     assert FREE.findall(page) == ["22"]
     assert "No connection pool yet" in page
-    assert f'href="{path}/new"' in page
+    assert f'href="{base}/new-pool"' in page
     theirs = panel.browse_as(READ).get(path).text
     assert "may not create one" in theirs
-    assert f'href="{path}/new"' not in theirs
+    assert f'href="{base}/new-pool"' not in theirs
 
 
 def test_each_pool_has_a_row_with_its_settings_and_its_load(panel: Panel) -> None:

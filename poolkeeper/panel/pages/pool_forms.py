@@ -27,7 +27,7 @@ _SHAPE = ("db", "user", "mode", "size")
 pages = Pages()
 
 
-@pages.get("/databases/{cluster_id}/pools/new", scope=CREATE)
+@pages.get("/databases/{cluster_id}/new-pool", scope=CREATE)
 def show_new(visit: Visit) -> Response:
     """The form, filled with what suits most."""
     left = judge_standing(get_detail(visit.context, visit.cluster_id)).free
@@ -36,7 +36,7 @@ def show_new(visit: Visit) -> Response:
     return _show_new(visit, Form(blank | {"mode": PoolMode.TRANSACTION, "size": size}), 200)
 
 
-@pages.post("/databases/{cluster_id}/pools/new", scope=CREATE)
+@pages.post("/databases/{cluster_id}/new-pool", scope=CREATE)
 def create(visit: Visit) -> Response:
     """Create the pool; its connection details open."""
     form = visit.read_form("name", *_SHAPE)
