@@ -16,6 +16,7 @@ from poolkeeper.domain.service_names import parse_service_names
 from poolkeeper.domain.tokens import CREATE
 from poolkeeper.panel.forms import Form
 from poolkeeper.panel.visits import Visit
+from poolkeeper.panel.wording import word_duration
 from poolkeeper.usecases import cluster_settings, maintenance, tags
 
 
@@ -51,7 +52,10 @@ def _fill_nothing(cluster: Cluster) -> Form:
 
 def _install(visit: Visit, form: Form) -> str:
     maintenance.install_update(visit.context, visit.actor, visit.cluster_id)
-    return "PostgreSQL is restarted as soon as nobody would be cut by it."
+    most = word_duration(visit.context.restart_wait.total_seconds())
+    return (
+        f"PostgreSQL is restarted as soon as nobody would be cut by it, after {most} at the latest."
+    )
 
 
 def _fill_names(cluster: Cluster) -> Form:

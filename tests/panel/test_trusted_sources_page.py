@@ -70,7 +70,7 @@ def test_the_page_says_whom_the_cluster_lets_in(panel: Panel, cluster_id: UUID, 
     assert "Limited to the addresses below." in page
     assert "You come from <code>127.0.0.1</code>, which is let in." in page
     # 127.0.0.0/8 is where the browser comes from; what a tag stands for nobody knows.
-    assert page.count("lets in you, 127.0.0.1") == 1 and page.count(">lets nobody in<") == 1
+    assert page.count("lets you in (127.0.0.1)") == 1 and page.count(">lets nobody in<") == 1
     trust(panel, cluster_id, OFFICE)
     page = browser.get(path).text
     assert "which is <strong>not</strong> let in" in page
