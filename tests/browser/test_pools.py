@@ -172,7 +172,7 @@ def test_pools_without_scripts(open_page: Open, plane: Plane, fresh: str) -> Non
         expect(page.locator(".format-parameters")).to_contain_text("••••", use_inner_text=True)
         page.get_by_label("Show the password").check()
         expect(page.locator(".format-parameters")).not_to_contain_text("••••", use_inner_text=True)
-        page.get_by_role("link", name="Connection Pools").click()
+        page.get_by_role("link", name="Connection Pools").last.click()
         page.get_by_role("link", name="Edit web").click()
         page.get_by_label("Transaction").check()
         page.get_by_role("button", name="Show the plan").click()

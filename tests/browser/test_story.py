@@ -83,7 +83,7 @@ def _create_cluster(page: Page, name: str) -> str:
 
 def _create_pools(page: Page, folder: Path) -> str:
     """One in each mode; returns the copied string of the first one."""
-    page.get_by_role("link", name="Connection Pools").click()
+    page.get_by_role("link", name="Connection Pools").last.click()
     expect(page.get_by_text("No connection pool yet")).to_be_visible()
     page.get_by_role("link", name="Create a pool").click()
     expect(page.get_by_label("Transaction", exact=True)).to_be_checked()
