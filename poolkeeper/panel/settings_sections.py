@@ -52,10 +52,11 @@ def _fill_nothing(cluster: Cluster) -> Form:
 
 def _install(visit: Visit, form: Form) -> str:
     maintenance.install_update(visit.context, visit.actor, visit.cluster_id)
+    said = "PostgreSQL is restarted as soon as nobody would be cut by it"
+    if not visit.context.restart_cuts:
+        return f"{said}."
     most = word_duration(visit.context.restart_wait.total_seconds())
-    return (
-        f"PostgreSQL is restarted as soon as nobody would be cut by it, after {most} at the latest."
-    )
+    return f"{said}, after {most} at the latest."
 
 
 def _fill_names(cluster: Cluster) -> Form:

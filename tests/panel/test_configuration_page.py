@@ -125,14 +125,14 @@ def test_it_is_said_when_a_change_is_in_force_and_what_the_restart_does(
     set_window(panel.context, "test", cluster_id, window)
     page = panel.browse_as(READ, UPDATE).get(path).text
     next_time = f"{opening + timedelta(days=7):%A %d %B, %H}:00 UTC"
-    when = "at once: the maintenance window is open" if is_open else next_time
-    assert f'data-restart="{when}' in page or f"maintenance window, {when}" in page
+    when = "maintenance window that is open now" if is_open else f"maintenance window, {next_time}"
+    assert f'data-restart="at PostgreSQL’s restart in the {when}' in page
     assert 'data-effect="restart" data-text="max_wal_senders' in page
     assert 'data-effect="live" data-text="work_mem' in page
     assert "Who is left after that is cut" in page
     told = send(panel, path, max_wal_senders="21", work_mem="12")[1]
     assert "In force: work_mem." in told
-    when = "now: the maintenance window is open" if is_open else next_time
+    when = "in the maintenance window that is open now" if is_open else next_time
     assert f"At the restart of PostgreSQL, {when}: max_wal_senders." in told
 
 

@@ -75,7 +75,7 @@ def _tell(plan: ConfigPlan) -> str:
     if plan.waiting:
         when = f"{plan.restart_at:%A %d %B, %H:%M} UTC"
         if plan.is_due:
-            when = "now: the maintenance window is open"
+            when = "in the maintenance window that is open now"
         parts.append(f"At the restart of PostgreSQL, {when}: {_list(plan.waiting)}.")
     return " ".join(parts)
 
