@@ -165,6 +165,24 @@ def test_a_cluster_is_changed_resized_under_load_and_destroyed(
     wait_until("PostgreSQL is away", lambda: read_setting(renewed, "max_connections") is None)
 
 
+def test_each_change_of_a_setting_tells_when_it_is_in_force(
+    owner: Page, cluster: Mapping[str, Any]
+) -> None:
+    owner.goto(f"/databases/{cluster['id']}/settings/configuration")
+    planned = owner.locator("#planned li")
+    expect(planned).to_have_count(0)
+    owner.get_by_label("max_wal_senders").fill("21")
+    owner.get_by_label("jit", exact=True).select_option("false")
+    expect(planned).to_have_count(2)
+    expect(planned.filter(has_text="jit")).to_have_text("jit: live")
+    restart = "max_wal_senders: at PostgreSQL’s restart in the maintenance window"
+    expect(planned.filter(has_text="max_wal_senders")).to_contain_text(restart)
+    owner.get_by_label("max_wal_senders").fill("")
+    expect(planned).to_have_count(1)
+    owner.get_by_text("When changes are in force, and whom a restart cuts").click()
+    expect(owner.get_by_text("Idle direct connections are cut.")).to_be_visible()
+
+
 def test_settings_without_scripts(
     open_page: Open, plane: Plane, api: httpx.Client, fresh: Mapping[str, Any]
 ) -> None:
