@@ -81,7 +81,7 @@ function tellWait(form) {
   const words = document.createElement("p");
   words.className = "note warn slow";
   words.setAttribute("role", "status");
-  words.textContent = `Waiting until the cluster has taken it up, ${form.dataset.waits} s at most; otherwise nothing is changed.${why ? ` It says: ${why}` : ""}`;
+  words.textContent = `Waiting until the cluster has taken it up, ${form.dataset.waits} s at most.${why ? ` It says: ${why}` : ""}`;
   form.append(words);
 }
 
