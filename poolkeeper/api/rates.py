@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 from dataclasses import dataclass
-
-from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
 
 from poolkeeper.domain.errors import TooManyRequests
 
@@ -38,6 +33,21 @@ class Allowance:
             raise TooManyRequests(self.exceeded, max(math.ceil(self.reset - time.time()), 1))
 
 
+@dataclass(frozen=True)
+class _Limit:
+    calls: int
+    seconds: int
+    span: str
+
+
+@dataclass
+class _Window:
+    """Calls of one token, counted until ``ends``, in Unix seconds."""
+
+    ends: float
+    spent: int = 0
+
+
 class RateLimits:
     """Calls of each token, counted from its first one on for an hour and for a minute.
 
@@ -46,39 +56,28 @@ class RateLimits:
     """
 
     def __init__(self, hour: int = 0, minute: int = 0) -> None:
-        self._hour = RateLimitItemPerHour(hour) if hour else None
-        self._minute = RateLimitItemPerMinute(minute) if minute else None
-        storage = MemoryStorage()
-        storage.timer = _NoSweep(0, lambda: None)
-        self._limiter = FixedWindowRateLimiter(storage)
+        limits = _Limit(minute, 60, "a minute"), _Limit(hour, 3600, "an hour")
+        self._limits = [limit for limit in limits if limit.calls]
+        self._windows: dict[tuple[str, _Limit], _Window] = {}
 
     def spend(self, token_id: str) -> Allowance | None:
         """Count a call; what is left of the hour, or of what is exceeded. None without limits.
 
         A call that the minute does not allow does not count for the hour.
         """
-        shown = None
-        for item, span in ((self._minute, "a minute"), (self._hour, "an hour")):
-            if item is None:
-                continue
-            if not self._limiter.hit(item, token_id):
-                return self._describe(item, token_id, f"{item.amount} calls {span}")
-            shown = item
-        return None if shown is None else self._describe(shown, token_id)
+        allowance = None
+        for limit in self._limits:
+            allowance = self._count(token_id, limit)
+            if allowance.exceeded is not None:
+                break
+        return allowance
 
-    def _describe(
-        self, item: RateLimitItem, token_id: str, exceeded: str | None = None
-    ) -> Allowance:
-        window = self._limiter.get_window_stats(item, token_id)
-        return Allowance(item.amount, window.remaining, window.reset_time, exceeded)
-
-
-class _NoSweep(threading.Timer):
-    """Keeps the storage from starting a thread at each call, to look for what ran out.
-
-    A counter that did is renewed when it is next looked at, and there are no more of them
-    than tokens.
-    """
-
-    def is_alive(self) -> bool:
-        return True
+    def _count(self, token_id: str, limit: _Limit) -> Allowance:
+        now = time.time()
+        window = self._windows.get((token_id, limit))
+        if window is None or window.ends <= now:
+            window = self._windows[token_id, limit] = _Window(now + limit.seconds)
+        window.spent += 1
+        left = limit.calls - window.spent
+        exceeded = f"{limit.calls} calls {limit.span}" if left < 0 else None
+        return Allowance(limit.calls, max(left, 0), window.ends, exceeded)

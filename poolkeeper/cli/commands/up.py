@@ -82,6 +82,8 @@ def _serve_reporting(settings: Settings, empty: bool, descriptor: int) -> None:
 
 
 def _serve(settings: Settings, empty: bool, tell: Callable[[StartSummary], None]) -> None:
+    # structlog would import Rich, to colour what goes to a file: 4 MB for as long as we run.
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
     from poolkeeper.control_plane.serve import serve  # here: it brings the whole server
 
     try:
