@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from urllib.parse import unquote
-from uuid import uuid4
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -12,6 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from poolkeeper.api.problems import describe_fault
+from poolkeeper.exchange import Exchange
 
 MAX_BODY_BYTES = 1024 * 1024
 
@@ -31,7 +30,8 @@ class RequestLine:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send)
+        exchange = _ApiExchange(scope, receive, send)
+        _keep_slashes(scope)
         try:
             await self._app(scope, exchange.receive, exchange.send)
         except ClientDisconnect:
@@ -42,21 +42,17 @@ class RequestLine:
                 raise
             await describe_fault(exchange.request_id, error)(scope, receive, exchange.send)
         finally:
-            exchange.log()
+            token = exchange.state.get("token")
+            exchange.log(_log, token.name if token else None)
 
 
-class _Exchange:
-    """One request and its answer."""
+class _ApiExchange(Exchange):
+    """With a bound on the body, and what is left to the token in each answer."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.request_id = str(uuid4())
-        self.status: int | None = None
-        self._scope, self._receive, self._send = scope, receive, send
-        self._begun = time.perf_counter()
-        self._answered: float | None = None
+        super().__init__(scope, send)
+        self._receive = receive
         self._received = 0
-        scope.setdefault("state", {})["request_id"] = self.request_id
-        _keep_slashes(scope)
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -66,29 +62,10 @@ class _Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            message["headers"].append((b"x-request-id", self.request_id.encode()))
-            allowance = self._scope["state"].get("allowance")
-            if allowance is not None:
-                message["headers"] += allowance.headers
-        await self._send(message)
-        if message["type"] == "http.response.body" and not message.get("more_body", False):
-            self._answered = time.perf_counter()
-
-    def log(self) -> None:
-        """Nothing here can hold a secret: no header, no query, no body."""
-        token = self._scope["state"].get("token")
-        answered = self._answered or time.perf_counter()
-        _log.info(
-            "request",
-            method=self._scope["method"],
-            path=self._scope["path"],
-            status=self.status,
-            milliseconds=round((answered - self._begun) * 1000, 1),
-            token=token.name if token else None,
-            request_id=self.request_id,
-        )
+        allowance = self.state.get("allowance")
+        if message["type"] == "http.response.start" and allowance is not None:
+            message["headers"] += allowance.headers
+        await super().send(message)
 
 
 def _keep_slashes(scope: Scope) -> None:

@@ -15,8 +15,9 @@ ALLOWED = {
     "usecases": {"usecases", "store", "domain"},
     "reconcile": {"reconcile", "engine", "store", "domain"},
     "metrics": {"metrics", "engine", "store", "domain"},
-    "api": {"api", "metrics", "usecases", "domain"},
-    "panel": {"panel", "usecases", "domain"},
+    "exchange": set(),
+    "api": {"api", "exchange", "metrics", "usecases", "domain"},
+    "panel": {"panel", "exchange", "usecases", "domain"},
     "settings": {"settings", "domain"},
     "control_plane": {
         *("control_plane", "settings", "api", "panel", "usecases", "reconcile"),
