@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from fastapi import APIRouter
-
 from poolkeeper.api import account_shapes
 from poolkeeper.api.answers import Json
-from poolkeeper.api.auth import Anyone, GuardedRoute
-from poolkeeper.api.problems import DOCUMENTED
+from poolkeeper.api.auth import Anyone, make_router
 from poolkeeper.usecases.account import read_account
 
 _NAME = "Poolkeeper"
 
-router = APIRouter(tags=["Account"], responses=DOCUMENTED, route_class=GuardedRoute)
+router = make_router("Account")
 
 
 @router.get("/v2/account", operation_id="account_get", response_model=account_shapes.AccountAnswer)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, get_type_hints
 
-from fastapi import Request, Security, params
+from fastapi import APIRouter, Request, Security, params
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer, SecurityScopes
@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from poolkeeper.api.paths import parse_cluster_id
+from poolkeeper.api.problems import DOCUMENTED
 from poolkeeper.api.repeats import Handler, watch_delivery
 from poolkeeper.domain.errors import InvalidRequest, NotFound, Unauthenticated
 from poolkeeper.domain.tokens import ADMIN, CREATE, DELETE, READ, UPDATE, VIEW_CREDENTIALS, Token
@@ -83,6 +84,12 @@ class GuardedRoute(APIRoute):
                 raise
 
         return guard
+
+
+def make_router(tag: str, prefix: str = "") -> APIRouter:
+    """For routes that ask for a token, and may answer with what all of those may. ``tag``: their
+    section in the description."""
+    return APIRouter(prefix=prefix, tags=[tag], responses=DOCUMENTED, route_class=GuardedRoute)
 
 
 def list_scopes(endpoint: Callable[..., Any]) -> list[str]:

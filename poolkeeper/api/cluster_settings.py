@@ -5,31 +5,24 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import cast
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from poolkeeper.api import shapes
 from poolkeeper.api.answers import Json, no_content
-from poolkeeper.api.auth import GuardedRoute, Reader, Updater
+from poolkeeper.api.auth import Reader, Updater, make_router
 from poolkeeper.api.bodies import (
     AutoscaleChangeBody,
     DoSettingsBody,
     ServiceNamesBody,
     StorageBody,
 )
-from poolkeeper.api.paths import ClusterId
-from poolkeeper.api.problems import DOCUMENTED
+from poolkeeper.api.paths import CLUSTER, ClusterId
 from poolkeeper.domain.autoscale import parse_autoscale
 from poolkeeper.domain.clusters import Autoscale
 from poolkeeper.domain.service_names import parse_service_names
 from poolkeeper.usecases import cluster_settings
 
-router = APIRouter(
-    prefix="/v2/databases/{database_cluster_uuid}",
-    tags=["Clusters"],
-    responses=DOCUMENTED,
-    route_class=GuardedRoute,
-)
+router = make_router("Clusters", CLUSTER)
 
 
 @router.get(

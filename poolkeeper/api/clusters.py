@@ -5,28 +5,25 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import uuid4
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from poolkeeper.api import shapes
 from poolkeeper.api.answers import Json, no_content
-from poolkeeper.api.auth import Caller, Creator, Deleter, GuardedRoute, Reader
+from poolkeeper.api.auth import Caller, Creator, Deleter, Reader, make_router
 from poolkeeper.api.bodies import ClusterBody
 from poolkeeper.api.cluster_settings import read_autoscale, read_service_names
 from poolkeeper.api.firewall import read_rules
 from poolkeeper.api.paging import Paging, describe_page
 from poolkeeper.api.paths import ClusterId
 from poolkeeper.api.present import present_cluster
-from poolkeeper.api.problems import DOCUMENTED
 from poolkeeper.domain.clusters import ClusterRequest, parse_cluster_request
 from poolkeeper.domain.errors import InvalidField
 from poolkeeper.usecases import clusters, connections
 from poolkeeper.usecases.releases import Releases
 from poolkeeper.usecases.views import ClusterView
 
-router = APIRouter(
-    prefix="/v2/databases", tags=["Clusters"], responses=DOCUMENTED, route_class=GuardedRoute
-)
+router = make_router("Clusters", "/v2/databases")
 
 
 @router.get("", operation_id="databases_list_clusters", response_model=shapes.ClusterList)

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from poolkeeper.api import shapes
 from poolkeeper.api.answers import Json
-from poolkeeper.api.auth import GuardedRoute, Reader, Updater
+from poolkeeper.api.auth import Reader, Updater, make_router
 from poolkeeper.api.bodies import ConfigBody
-from poolkeeper.api.paths import ClusterId
-from poolkeeper.api.problems import DOCUMENTED
+from poolkeeper.api.paths import CLUSTER, ClusterId
 from poolkeeper.usecases import config
 
-router = APIRouter(
-    prefix="/v2/databases/{database_cluster_uuid}/config",
-    tags=["Settings"],
-    responses=DOCUMENTED,
-    route_class=GuardedRoute,
-)
+router = make_router("Settings", f"{CLUSTER}/config")
 
 
 @router.get("", operation_id="databases_get_config", response_model=shapes.ConfigAnswer)

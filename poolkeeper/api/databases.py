@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from poolkeeper.api import shapes
 from poolkeeper.api.answers import Json, no_content
-from poolkeeper.api.auth import Creator, Deleter, GuardedRoute, Reader
+from poolkeeper.api.auth import Creator, Deleter, Reader, make_router
 from poolkeeper.api.bodies import DatabaseBody
 from poolkeeper.api.paging import Paging, cut_page, describe_page
-from poolkeeper.api.paths import ClusterId, DatabaseName
+from poolkeeper.api.paths import CLUSTER, ClusterId, DatabaseName
 from poolkeeper.api.present import present_database
-from poolkeeper.api.problems import DOCUMENTED
 from poolkeeper.usecases import databases
 
-router = APIRouter(
-    prefix="/v2/databases/{database_cluster_uuid}/dbs",
-    tags=["Databases"],
-    responses=DOCUMENTED,
-    route_class=GuardedRoute,
-)
+router = make_router("Databases", f"{CLUSTER}/dbs")
 
 
 @router.get("", operation_id="databases_list", response_model=shapes.DatabaseList)

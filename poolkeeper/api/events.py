@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from poolkeeper.api import shapes
 from poolkeeper.api.answers import Json
-from poolkeeper.api.auth import GuardedRoute, Reader
+from poolkeeper.api.auth import Reader, make_router
 from poolkeeper.api.event_types import name_type
 from poolkeeper.api.moments import show_second
 from poolkeeper.api.paging import Paging, cut_page, describe_page
-from poolkeeper.api.paths import ClusterId
-from poolkeeper.api.problems import DOCUMENTED
+from poolkeeper.api.paths import CLUSTER, ClusterId
 from poolkeeper.usecases.clusters import list_events, require_live_cluster
 
 MAX_EVENTS = 1000
 
-router = APIRouter(
-    prefix="/v2/databases/{database_cluster_uuid}/events",
-    tags=["Clusters"],
-    responses=DOCUMENTED,
-    route_class=GuardedRoute,
-)
+router = make_router("Clusters", f"{CLUSTER}/events")
 
 
 @router.get("", operation_id="databases_list_events_logs", response_model=shapes.ClusterEventList)

@@ -5,25 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from poolkeeper.api import shapes
 from poolkeeper.api.answers import Json, no_content
-from poolkeeper.api.auth import GuardedRoute, Reader, Updater
+from poolkeeper.api.auth import Reader, Updater, make_router
 from poolkeeper.api.bodies import RuleBody, RulesBody
-from poolkeeper.api.paths import ClusterId
+from poolkeeper.api.paths import CLUSTER, ClusterId
 from poolkeeper.api.present import present_rule
-from poolkeeper.api.problems import DOCUMENTED
 from poolkeeper.domain.firewall import GivenRule, parse_rules
 from poolkeeper.usecases import firewall
 
-router = APIRouter(
-    prefix="/v2/databases/{database_cluster_uuid}/firewall",
-    tags=["Trusted sources"],
-    responses=DOCUMENTED,
-    route_class=GuardedRoute,
-)
+router = make_router("Trusted sources", f"{CLUSTER}/firewall")
 
 
 @router.get("", operation_id="databases_list_firewall_rules", response_model=shapes.RuleList)

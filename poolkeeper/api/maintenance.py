@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from poolkeeper.api.answers import accepted, no_content
-from poolkeeper.api.auth import GuardedRoute, Updater
+from poolkeeper.api.auth import Updater, make_router
 from poolkeeper.api.bodies import ResizeBody, WindowBody
-from poolkeeper.api.paths import ClusterId
-from poolkeeper.api.problems import DOCUMENTED
+from poolkeeper.api.paths import CLUSTER, ClusterId
 from poolkeeper.domain.clusters import parse_resize_request
 from poolkeeper.domain.maintenance import parse_window
 from poolkeeper.usecases import maintenance
 from poolkeeper.usecases.resize import resize_cluster as resize
 
-router = APIRouter(
-    prefix="/v2/databases/{database_cluster_uuid}",
-    tags=["Clusters"],
-    responses=DOCUMENTED,
-    route_class=GuardedRoute,
-)
+router = make_router("Clusters", CLUSTER)
 
 
 @router.put(

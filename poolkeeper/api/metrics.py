@@ -13,7 +13,7 @@ from starlette.responses import Response
 import poolkeeper
 from poolkeeper.api import shapes
 from poolkeeper.api.answers import Json, no_content
-from poolkeeper.api.auth import GuardedRoute, Updater
+from poolkeeper.api.auth import Updater, make_router
 from poolkeeper.api.bodies import MetricsCredentialsBody
 from poolkeeper.api.problems import DOCUMENTED, describe_problem
 from poolkeeper.domain.errors import Unauthenticated
@@ -50,9 +50,7 @@ _basic = _Basic(
     description="The credentials that `/v2/databases/metrics/credentials` tells.",
 )
 
-router = APIRouter(
-    prefix="/v2/databases/metrics", tags=["Metrics"], responses=DOCUMENTED, route_class=GuardedRoute
-)
+router = make_router("Metrics", "/v2/databases/metrics")
 open_router = APIRouter(tags=["Metrics"])
 
 

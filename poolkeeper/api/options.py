@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-from fastapi import APIRouter
-
 from poolkeeper.api import shapes
 from poolkeeper.api.answers import Json
-from poolkeeper.api.auth import GuardedRoute, Reader
+from poolkeeper.api.auth import Reader, make_router
 from poolkeeper.api.paths import ClusterId
-from poolkeeper.api.problems import DOCUMENTED
 from poolkeeper.api.versions import look_up_lifetime
 from poolkeeper.domain.clusters import REGIONS
 from poolkeeper.domain.sizes import SLUGS
 from poolkeeper.usecases.clusters import get_cluster
 
-router = APIRouter(
-    prefix="/v2/databases", tags=["Clusters"], responses=DOCUMENTED, route_class=GuardedRoute
-)
+router = make_router("Clusters", "/v2/databases")
 
 
 @router.get("/options", operation_id="databases_list_options", response_model=shapes.OptionsAnswer)

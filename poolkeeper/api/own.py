@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 import poolkeeper
 from poolkeeper.api import own_shapes
 from poolkeeper.api.answers import Json
-from poolkeeper.api.auth import GuardedRoute, Reader
+from poolkeeper.api.auth import Reader, make_router
 from poolkeeper.api.bodies import PlanBody
 from poolkeeper.api.moments import show_moment
 from poolkeeper.api.own_present import (
@@ -21,7 +21,6 @@ from poolkeeper.api.own_present import (
     present_pool_detail,
 )
 from poolkeeper.api.paths import OwnClusterId, PoolName
-from poolkeeper.api.problems import DOCUMENTED
 from poolkeeper.domain.errors import InvalidField, NotFound
 from poolkeeper.domain.events import EventKind, EventSearch
 from poolkeeper.domain.pools import parse_mode
@@ -31,7 +30,7 @@ from poolkeeper.usecases.pools import ShapeChange
 MAX_EVENTS = 1000
 MAX_SEARCH = 200
 
-router = APIRouter(prefix="/v1", tags=["Standing"], responses=DOCUMENTED, route_class=GuardedRoute)
+router = make_router("Standing", "/v1")
 open_router = APIRouter(prefix="/v1", tags=["Standing"])
 
 

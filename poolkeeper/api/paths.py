@@ -9,6 +9,9 @@ from fastapi import Depends, Path
 
 from poolkeeper.domain.errors import NotFound
 
+# Where everything of one cluster is, as DigitalOcean has it.
+CLUSTER = "/v2/databases/{database_cluster_uuid}"
+
 _UUID = {"format": "uuid"}
 
 

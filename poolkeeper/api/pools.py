@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from poolkeeper.api import shapes
 from poolkeeper.api.answers import Json, no_content
-from poolkeeper.api.auth import Caller, Creator, Deleter, GuardedRoute, Reader, Updater
+from poolkeeper.api.auth import Caller, Creator, Deleter, Reader, Updater, make_router
 from poolkeeper.api.bodies import PoolBody, PoolShapeBody
 from poolkeeper.api.paging import Paging, cut_page, describe_page
-from poolkeeper.api.paths import ClusterId, PoolName
+from poolkeeper.api.paths import CLUSTER, ClusterId, PoolName
 from poolkeeper.api.present import present_pool
-from poolkeeper.api.problems import DOCUMENTED
 from poolkeeper.domain.pools import Pool, PoolShape, parse_mode
 from poolkeeper.usecases import connections, pools
 
-router = APIRouter(
-    prefix="/v2/databases/{database_cluster_uuid}/pools",
-    tags=["Pools"],
-    responses=DOCUMENTED,
-    route_class=GuardedRoute,
-)
+router = make_router("Pools", f"{CLUSTER}/pools")
 
 
 @router.get("", operation_id="databases_list_connectionPools", response_model=shapes.PoolList)

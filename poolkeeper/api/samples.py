@@ -5,16 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import AwareDatetime
 from typing_extensions import TypedDict
 
 from poolkeeper.api.answers import Json
-from poolkeeper.api.auth import GuardedRoute, Reader
+from poolkeeper.api.auth import Reader, make_router
 from poolkeeper.api.moments import show_moment
 from poolkeeper.api.own_shapes import Moment
 from poolkeeper.api.paths import OwnClusterId
-from poolkeeper.api.problems import DOCUMENTED
 from poolkeeper.domain.samples import LONGEST_SPAN, MOST_POINTS
 from poolkeeper.usecases.samples import read_samples
 
@@ -22,7 +21,7 @@ _DEFAULT_SPAN = 900
 _DEFAULT_POINTS = 300
 _LONGEST_NAMES = 2000
 
-router = APIRouter(prefix="/v1", tags=["Standing"], responses=DOCUMENTED, route_class=GuardedRoute)
+router = make_router("Standing", "/v1")
 
 
 class SampleSeries(TypedDict):

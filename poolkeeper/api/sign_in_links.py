@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from poolkeeper.api import own_shapes
 from poolkeeper.api.answers import Json
-from poolkeeper.api.auth import Anyone, GuardedRoute
+from poolkeeper.api.auth import Anyone, make_router
 from poolkeeper.api.moments import show_moment
-from poolkeeper.api.problems import DOCUMENTED
 from poolkeeper.usecases import sessions
 
-router = APIRouter(
-    prefix="/v1/sign-in-links", tags=["Tokens"], responses=DOCUMENTED, route_class=GuardedRoute
-)
+router = make_router("Tokens", "/v1/sign-in-links")
 
 
 @router.post(

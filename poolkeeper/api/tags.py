@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from poolkeeper.api import tag_shapes
 from poolkeeper.api.answers import Json, no_content
-from poolkeeper.api.auth import Creator, Deleter, GuardedRoute, Reader, Updater
+from poolkeeper.api.auth import Creator, Deleter, GuardedRoute, Reader, Updater, make_router
 from poolkeeper.api.bodies import ResourcesBody, TagBody
 from poolkeeper.api.complaints import is_malformed
 from poolkeeper.api.paging import DEFAULT_PER_PAGE, Page, Paging, cut_page, describe_page
@@ -41,7 +41,7 @@ class _CreatingRoute(GuardedRoute):
         return answer
 
 
-router = APIRouter(prefix="/v2/tags", tags=["Tags"], responses=DOCUMENTED, route_class=GuardedRoute)
+router = make_router("Tags", "/v2/tags")
 creating_router = APIRouter(
     prefix="/v2/tags", tags=["Tags"], responses=DOCUMENTED, route_class=_CreatingRoute
 )

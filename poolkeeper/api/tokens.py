@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from starlette.responses import Response
 
 from poolkeeper.api import own_shapes
 from poolkeeper.api.answers import Json, no_content
-from poolkeeper.api.auth import Admin, GuardedRoute
+from poolkeeper.api.auth import Admin, make_router
 from poolkeeper.api.bodies import TokenBody
 from poolkeeper.api.own_present import present_token
-from poolkeeper.api.problems import DOCUMENTED
 from poolkeeper.usecases import tokens
 
-router = APIRouter(
-    prefix="/v1/tokens", tags=["Tokens"], responses=DOCUMENTED, route_class=GuardedRoute
-)
+router = make_router("Tokens", "/v1/tokens")
 
 
 @router.get("", operation_id="tokens_list", response_model=own_shapes.TokenList)

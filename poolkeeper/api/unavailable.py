@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from typing import Annotated, NoReturn
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from starlette.responses import Response
 
 from poolkeeper.api import shapes
 from poolkeeper.api.answers import Json, no_content
-from poolkeeper.api.auth import Caller, Creator, Deleter, GuardedRoute, Reader, Updater
+from poolkeeper.api.auth import Caller, Creator, Deleter, Reader, Updater, make_router
 from poolkeeper.api.bodies import VersionBody
-from poolkeeper.api.paths import ClusterId
-from poolkeeper.api.problems import DOCUMENTED
+from poolkeeper.api.paths import CLUSTER, ClusterId
 from poolkeeper.domain.errors import InvalidRequest, NotFound
 from poolkeeper.usecases.clusters import require_live_cluster
 
@@ -41,12 +40,7 @@ NO_MIGRATION = (
 ReplicaName = Annotated[str, Path(alias="replica_name", description="The replica's name.")]
 MigrationId = Annotated[str, Path(alias="migration_id", description="The migration's id.")]
 
-router = APIRouter(
-    prefix="/v2/databases/{database_cluster_uuid}",
-    tags=["Not to be had here"],
-    responses=DOCUMENTED,
-    route_class=GuardedRoute,
-)
+router = make_router("Not to be had here", CLUSTER)
 
 
 @router.get("/replicas", operation_id="databases_list_replicas", response_model=shapes.ReplicaList)

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from poolkeeper.api import shapes
 from poolkeeper.api.answers import Json, no_content
-from poolkeeper.api.auth import Caller, Creator, Deleter, GuardedRoute, Reader, Updater
+from poolkeeper.api.auth import Caller, Creator, Deleter, Reader, Updater, make_router
 from poolkeeper.api.bodies import ResetAuthBody, UserBody, UserChangeBody
 from poolkeeper.api.paging import Paging, cut_page, describe_page
-from poolkeeper.api.paths import ClusterId, UserName
+from poolkeeper.api.paths import CLUSTER, ClusterId, UserName
 from poolkeeper.api.present import present_user
-from poolkeeper.api.problems import DOCUMENTED
 from poolkeeper.domain.errors import InvalidField
 from poolkeeper.domain.users import User
 from poolkeeper.usecases import users
 
-router = APIRouter(
-    prefix="/v2/databases/{database_cluster_uuid}/users",
-    tags=["Users"],
-    responses=DOCUMENTED,
-    route_class=GuardedRoute,
-)
+router = make_router("Users", f"{CLUSTER}/users")
 
 
 @router.get("", operation_id="databases_list_users", response_model=shapes.UserList)
