@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import Request
 from starlette.background import BackgroundTask
@@ -19,6 +20,28 @@ from poolkeeper.usecases.repeats import forget_answered
 # What azure-core, which pydo is made of, gives each call and its repetitions, and the header that
 # is made for it. Not x-request-id: some give the same one to all that belongs together.
 _NAMES = ("x-ms-client-request-id", "idempotency-key")
+
+CONNECTION = "poolkeeper.connection"
+"""The extension of ASGI by which the server tells a request its connection."""
+
+# An answer that has not arrived by then is taken for lost, unless it arrives after all; the
+# kernel itself has sent it some times by then.
+_PATIENCE = 2.0
+_LONGEST_WAIT = 60.0
+_SHORTEST_SLEEP, _LONGEST_SLEEP = 0.002, 0.25
+
+
+class Connection(Protocol):
+    """What of a connection can be known, also after its end."""
+
+    def is_open(self) -> bool: ...
+
+    def is_left(self) -> bool: ...
+
+    def count_sent(self) -> int: ...
+
+    def count_acknowledged(self) -> int: ...
+
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -41,7 +64,8 @@ def watch_delivery(handle: Handler) -> Handler:
         finally:
             departure.cancel()
         # Run once the answer is sent, so it takes no longer for it.
-        response.background = BackgroundTask(_settle, context, attempt)
+        connection = request.scope.get("extensions", {}).get(CONNECTION, {}).get("socket")
+        response.background = BackgroundTask(_settle, context, attempt, connection)
         return response
 
     return attend
@@ -62,10 +86,33 @@ async def _note_departure(request: Request, attempt: Attempt) -> None:
     attempt.abandoned = True
 
 
-async def _settle(context: Context, attempt: Attempt) -> None:
+async def _settle(context: Context, attempt: Attempt, connection: Connection | None) -> None:
     try:
-        if not attempt.abandoned:
+        if attempt.abandoned or not await _arrives(context, attempt, connection):
+            return
+        # If it was taken for lost, another may be about to answer the same call.
+        if context.attempts.find_bearer(attempt.call) in (attempt, None):
             await run_in_threadpool(forget_answered, context, attempt.call)
     finally:
         # Not before: until its row is gone, an equal call must find somebody who was answered.
         context.attempts.end(attempt)
+
+
+async def _arrives(context: Context, attempt: Attempt, connection: Connection | None) -> bool:
+    """Whether what was sent arrives at the caller's kernel; True if that cannot be known."""
+    if connection is None or not connection.is_open():
+        return connection is None
+    sent, began, sleep = connection.count_sent(), time.monotonic(), _SHORTEST_SLEEP
+    while connection.count_acknowledged() < sent:
+        waited = time.monotonic() - began
+        if not connection.is_open():
+            # What we have closed ourselves, the kernel goes on to deliver.
+            return not connection.is_left() and waited < _PATIENCE
+        if waited > _LONGEST_WAIT:
+            return False
+        if waited > _PATIENCE and not attempt.abandoned:
+            attempt.abandoned = True
+            context.attempts.end(attempt)
+        await asyncio.sleep(sleep)
+        sleep = min(sleep * 2, _LONGEST_SLEEP)
+    return True

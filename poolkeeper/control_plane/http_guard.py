@@ -14,6 +14,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from poolkeeper.api.repeats import CONNECTION
+from poolkeeper.control_plane.connections import adopt, find
+
 MAX_HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 30.0
 
@@ -36,7 +39,7 @@ class Listener(socket.socket):
         which servers take for a client that changed its mind."""
         connection, address = super().accept()
         if not _speaks_http(connection):
-            return connection, address
+            return adopt(connection), address
         with connection, suppress(OSError):
             # What is left unread at the close could cost the client our answer.
             connection.recv(MAX_HEAD_BYTES, socket.MSG_DONTWAIT)
@@ -49,7 +52,7 @@ class BoundedHeads(HttpToolsProtocol):
     """uvicorn's HTTP, which by itself reads headers without an end.
 
     Nobody has shown a token yet, and httptools takes the longer over each byte the more
-    there are.
+    there are. Each request is told its connection, to see whether the answer arrives.
     """
 
     _in_head = False
@@ -78,6 +81,9 @@ class BoundedHeads(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._in_head = True
         super().on_message_begin()
+        plain = self.transport.get_extra_info("socket")
+        connection = None if plain is None else find(plain.fileno())
+        self.scope["extensions"] = {CONNECTION: {"socket": connection}}
 
     def on_headers_complete(self) -> None:
         self._in_head = False

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.broken_network import swallow
 from tests.e2e.mortal import Mortal, await_converged, running_mortal
 from tests.e2e.service import log_in_as
 from tests.killed import Step
@@ -115,6 +116,37 @@ def test_a_client_that_hung_up_over_tls(mortal: Mortal) -> None:
     with connect(again.json()["pool"]["connection"]["uri"]) as client:
         assert client.execute("SELECT 1").fetchone() == (1,)
     mortal.service.delete_pool(name)
+
+
+def test_an_answer_that_the_network_swallowed_over_tls(mortal: Mortal) -> None:
+    name = f"swallowed-{next(_numbers)}"
+    path, body = f"{mortal.service.address}/pools", json.dumps({"name": name, **SHAPE})
+    head = (
+        f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n"
+        f"authorization: Bearer {mortal.plane.token}\r\n\r\n"
+    )
+    with open_connection(mortal) as connection:
+        with stopped(mortal.pids["PgBouncer"]):
+            connection.sendall((head + body).encode())
+            wait_until("it is committed", lambda: mortal.client.get(f"{path}/{name}").is_success)
+            swallow(connection)
+            assert mortal.client.post(path, content=body).status_code == 422
+        wait_until(
+            "its answer counts as lost",
+            lambda: mortal.client.post(path, content=body).status_code == 201,
+        )
+        assert mortal.client.post(path, content=body).status_code == 422
+    mortal.service.delete_pool(name)
+
+
+def test_programs_that_leave_at_once_were_answered(mortal: Mortal) -> None:
+    for _ in range(5):
+        body, statuses = {"name": f"prompt-{next(_numbers)}"}, []
+        for _ in range(2):
+            with mortal.plane.client() as client:
+                answer = client.post(f"{mortal.service.address}/dbs", json=body)
+                statuses.append(answer.status_code)
+        assert statuses == [201, 422]
 
 
 @contextlib.contextmanager
