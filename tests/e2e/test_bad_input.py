@@ -591,7 +591,8 @@ def test_what_cannot_be_is_refused_and_changes_nothing(service: Service, inside:
             if change.get("size") != 21:  # which fits, once the pool's own two are given back
                 refuse(service.api.put(f"{pools}/there", json=body), 422, alone)
         refuse(service.api.post(pools, json={"name": "there", **SHAPE}), 422, "not available")
-        refuse(service.api.post(f"/v2/databases/{UNKNOWN}/pools", json=SHAPE), 422, "name: is req")
+        nowhere = f"/v2/databases/{UNKNOWN}/pools"
+        refuse(service.api.post(nowhere, json=SHAPE), 404, "cluster not found")
         unknown = service.api.post(f"/v2/databases/{UNKNOWN}/pools", json={"name": "new", **SHAPE})
         refuse(unknown, 404, "cluster not found")
         refuse(service.api.delete(f"/v2/databases/{UNKNOWN}"), 404, "cluster not found")
