@@ -130,7 +130,7 @@ def test_reading_never_waits(plane: Plane, api: httpx.Client, address: str) -> N
 def test_fifty_databases_at_once_are_made_however_long_that_takes() -> None:
     """Each waits for its turn: together they take longer than a call waits for nothing."""
     with (
-        running_plane("--empty", "--request-wait-seconds", "3") as plane,
+        running_plane("--empty", "--request-wait-seconds", "6") as plane,
         plane.client() as client,
     ):
         address = f"/v2/databases/{create_cluster(client, 'crowded')['id']}"
