@@ -27,8 +27,7 @@ from poolkeeper.domain.config_postgres import POSTGRES
 from poolkeeper.domain.errors import InvalidRequest
 from poolkeeper.domain.memory import Machine
 from poolkeeper.panel.forms import Form
-
-WAS = "was:"
+from poolkeeper.panel.stale import WAS
 
 _DEFAULT = "default"
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)

@@ -40,6 +40,10 @@ class Form:
     def failed(self) -> bool:
         return bool(self.errors or self.problem)
 
+    def flatten(self) -> dict[str, str]:
+        """Each field as one text; of those that can be given several times a line for each."""
+        return self.values | {name: "\n".join(chosen) for name, chosen in self.lists.items()}
+
     def number(self, field: str) -> int:
         """A field as a whole number. Raises InvalidField."""
         text = self[field].strip()

@@ -29,9 +29,8 @@ class Section:
     apply: Callable[[Visit, Form], str]
     renamed: Mapping[str, str] = field(default_factory=dict)
 
-    def read(self, visit: Visit, cluster: Cluster) -> Form:
-        """The form that was sent."""
-        blank = self.fill(cluster)
+    def read(self, visit: Visit, blank: Form) -> Form:
+        """The form that was sent, with the fields of a blank one."""
         return visit.read_form(*blank.values, lists=tuple(blank.lists))
 
 

@@ -14,6 +14,7 @@ from poolkeeper.domain.tokens import READ, UPDATE
 from poolkeeper.panel import config_rows
 from poolkeeper.panel.forms import Form
 from poolkeeper.panel.routing import Pages
+from poolkeeper.panel.stale import WAS, note_conflicts
 from poolkeeper.panel.standing import judge_standing
 from poolkeeper.panel.visits import Visit
 from poolkeeper.usecases.clusters import get_detail, require_live_cluster
@@ -33,11 +34,14 @@ def show_configuration(visit: Visit) -> Response:
 
 @pages.post("/databases/{cluster_id}/settings/configuration", scope=UPDATE)
 def change_configuration(visit: Visit) -> Response:
-    """Change what was changed in the form, and nothing else."""
-    form = config_rows.fill_form(require_live_cluster(visit.context, visit.cluster_id))
+    """Change what was changed in the form, and nothing else. What somebody else changed,
+    too, is told first."""
+    cluster = require_live_cluster(visit.context, visit.cluster_id)
+    form, now = config_rows.fill_form(cluster), config_rows.fill_form(cluster)
     config_rows.take_sent(form, visit.sent)
     changes = config_rows.read_changes(form)
-    if form.errors:
+    if note_conflicts(form, {name: form[WAS + name] for name in changes}, now):
+        form.values |= {WAS + name: now[name] for name in form.errors}
         form.problem = "Nothing was changed: see below what cannot be."
     elif not changes:
         return visit.redirect(visit.address, "Nothing was changed.")
@@ -98,7 +102,7 @@ def _show(visit: Visit, form: Form, status: int) -> Response:
         groups=groups,
         fixed=config_rows.list_fixed(),
         query=visit.query("q"),
-        was=config_rows.WAS,
+        was=WAS,
         plan=_plan(detail, ()),
         restart_wait=visit.context.restart_wait.total_seconds(),
         restart_cuts=visit.context.restart_cuts,

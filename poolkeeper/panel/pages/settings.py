@@ -13,6 +13,7 @@ from poolkeeper.domain.tokens import READ, UPDATE
 from poolkeeper.panel.forms import Form
 from poolkeeper.panel.routing import Pages
 from poolkeeper.panel.settings_sections import SECTIONS
+from poolkeeper.panel.stale import note_conflicts, read_twins
 from poolkeeper.panel.standing import judge_standing
 from poolkeeper.panel.visits import Visit
 from poolkeeper.usecases.clusters import get_detail, require_live_cluster
@@ -31,12 +32,15 @@ def show_settings(visit: Visit) -> Response:
 
 @pages.post("/databases/{cluster_id}/settings", scope=UPDATE)
 def change_settings(visit: Visit) -> Response:
-    """Do what one section's form says."""
+    """Do what one section's form says, if what it showed is still so."""
     name = visit.read_form("section")["section"]
     section = SECTIONS.get(name)
     if section is None:
         raise InvalidRequest("there is no such section; go back and try again", field="section")
-    form = section.read(visit, require_live_cluster(visit.context, visit.cluster_id))
+    now = section.fill(require_live_cluster(visit.context, visit.cluster_id))
+    form = section.read(visit, now)
+    if note_conflicts(form, read_twins(visit.sent, now), now):
+        return _show(visit, {name: form}, 422)
     with form.attempt(fields=section.renamed):
         return visit.redirect(visit.path, section.apply(visit, form))
     return _show(visit, {name: form}, 422)
@@ -45,7 +49,8 @@ def change_settings(visit: Visit) -> Response:
 def _show(visit: Visit, sent: dict[str, Form], status: int) -> Response:
     detail = get_detail(visit.context, visit.cluster_id)
     cluster = detail.cluster
-    forms = {name: section.fill(cluster) for name, section in SECTIONS.items()} | sent
+    filled = {name: section.fill(cluster) for name, section in SECTIONS.items()}
+    forms = filled | sent
     hour = forms["maintenance"]["hour"]
     return visit.page(
         "settings.html",
@@ -54,6 +59,7 @@ def _show(visit: Visit, sent: dict[str, Form], status: int) -> Response:
         detail=detail,
         standing=judge_standing(detail),
         forms=forms,
+        filled=filled,
         days=DAYS,
         hours=_HOURS if hour in _HOURS else (*_HOURS, hour),
         window_hours=DURATION.total_seconds() / 3600,

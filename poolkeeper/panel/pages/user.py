@@ -13,6 +13,7 @@ from poolkeeper.domain.users import ShownUser, check_user_unused
 from poolkeeper.panel.forms import Form
 from poolkeeper.panel.grants import CLOSED_SINCE, write_grants
 from poolkeeper.panel.routing import Pages
+from poolkeeper.panel.stale import note_conflicts, read_twins
 from poolkeeper.panel.standing import judge_standing
 from poolkeeper.panel.visits import Visit
 from poolkeeper.usecases import users
@@ -29,15 +30,16 @@ pages = Pages()
 def show_user(visit: Visit) -> Response:
     """Its password for who may see it, its pools, its settings."""
     user = _find_user(visit)
-    form = Form({}, {"replication": ["yes"] if user.allow_replication else []})
-    return _show(visit, "user.html", user, form, 200)
+    return _show(visit, "user.html", user, _fill(user), 200)
 
 
 @pages.post(_PATH, scope=UPDATE)
 def change_user(visit: Visit) -> Response:
-    """Change its settings."""
+    """Change its settings, if what the form showed is still so."""
     user, form = _find_user(visit), visit.read_form(lists=("replication",))
-    replication = "yes" in form.lists["replication"]
+    now, replication = _fill(user), "yes" in form.lists["replication"]
+    if note_conflicts(form, read_twins(visit.sent, now), now):
+        return _show(visit, "user.html", user, form, 422)
     with form.attempt():
         users.update_user(
             visit.context,
@@ -83,6 +85,10 @@ def delete(visit: Visit) -> Response:
     return _show_delete(visit, user, form, 422)
 
 
+def _fill(user: ShownUser) -> Form:
+    return Form({}, {"replication": ["yes"] if user.allow_replication else []})
+
+
 def _user_path(visit: Visit, user: ShownUser) -> str:
     return f"/databases/{visit.cluster_id}/users/{quote(user.name)}"
 
@@ -123,6 +129,7 @@ def _show(
         databases=[each.name for each in list_databases(visit.context, visit.cluster_id)],
         most_databases=_MOST_DATABASES,
         form=form,
+        now=_fill(user),
         may_go=may_go,
         pools=[name for name, logs_in in shapes if logs_in == user.name],
         inbound=[name for name, logs_in in shapes if logs_in is None],

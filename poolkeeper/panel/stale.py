@@ -1,0 +1,42 @@
+"""Forms that were filled before somebody else changed what they show.
+
+A field has a twin, ``was:…``, which says what it held when the page was made. Where that is
+not what is there now, saving would undo what the other one did without anybody knowing: it
+is told instead, what was typed stays, and saving once more means it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from poolkeeper.panel.forms import Form
+
+WAS = "was:"
+
+
+def read_twins(sent: Mapping[str, list[str]], now: Form) -> dict[str, str]:
+    """What the page showed of these fields, as far as it says so."""
+    return {name: sent[WAS + name][0] for name in now.flatten() if WAS + name in sent}
+
+
+def note_conflicts(form: Form, was: Mapping[str, str], now: Form) -> bool:
+    """Put beside each field what somebody else made of it meanwhile; whether there was any."""
+    typed, current = form.flatten(), now.flatten()
+    for name, shown in was.items():
+        if _lines(shown) != _lines(current[name]) and _lines(typed[name]) != _lines(current[name]):
+            nothing = "off" if name in now.lists else "nothing"
+            before, after = _word(shown) or nothing, _word(current[name]) or nothing
+            form.errors[name] = (
+                f"somebody else changed this meanwhile, from {before} to {after}: nothing was"
+                " saved; yours is still here, save again if it is to be in force"
+            )
+    return bool(form.errors)
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines()]
+
+
+def _word(text: str) -> str:
+    shown = ", ".join(_lines(text))
+    return "on" if shown == "yes" else shown
