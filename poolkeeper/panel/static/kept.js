@@ -7,7 +7,6 @@
   const BY_ITSELF = ["changed", "moment"];
   const FOCUSABLE = "a[href], button, summary, input, select, textarea, [tabindex]";
   const SCROLLED = ".table-wrap, pre, code";
-  const FIELDS = "input[id], select[id], textarea[id]";
 
   // By the id of the part.
   const kept = new Map();
@@ -62,34 +61,13 @@
     getSelection().addRange(range);
   }
 
-  const isTicked = (field) => field.type === "checkbox" || field.type === "radio";
-
-  function readFields(root) {
-    const changed = [];
-    for (const field of root.querySelectorAll(FIELDS)) {
-      if (isTicked(field) ? field.checked !== field.defaultChecked : field.value !== (field.defaultValue ?? field.value)) {
-        changed.push([field.id, field.checked, field.value]);
-      }
-    }
-    return changed;
-  }
-
-  function writeFields(root, changed) {
-    for (const [id, checked, value] of changed) {
-      const field = root.querySelector(`#${CSS.escape(id)}`);
-      if (!field) continue;
-      if (isTicked(field)) field.checked = checked;
-      else field.value = value;
-    }
-  }
-
   function keep(root, byItself) {
     const active = document.activeElement;
     return {
       focused: root.contains(active) && active !== root ? locate(root, FOCUSABLE, active) : null,
       scrolled: [...root.querySelectorAll(SCROLLED)].map((each) => [each.scrollLeft, each.scrollTop]),
       unfolded: byItself ? [...root.querySelectorAll("details[open]")].map((each) => locate(root, "summary", each.querySelector("summary"))) : [],
-      fields: byItself ? readFields(root) : [],
+      typed: byItself ? readTyped(root) : [],
       selection: byItself ? readSelection(root) : null,
     };
   }
@@ -104,7 +82,7 @@
 
   function restore(root, before) {
     for (const looks of before.unfolded) find(root, "summary", looks)?.closest("details").setAttribute("open", "");
-    writeFields(root, before.fields);
+    writeTyped(root, before.typed);
     root.querySelectorAll(SCROLLED).forEach((each, index) => {
       const [left, top] = before.scrolled[index] ?? [0, 0];
       if (left || top) each.scrollTo({ left, top, behavior: "instant" });

@@ -145,9 +145,15 @@ function wordValue(value, kind) {
   // Not under somebody's hands: what is open or being typed in, or has just been copied, is loaded
   // again afterwards. All else is as it was then, see kept.js.
   const IN_USE = "[popover]:popover-open, dialog[open], input:focus, select:focus, textarea:focus, [data-copied]";
+  // What is pressed: a click on something that is replaced before it is let go would be lost.
+  let pressed = null;
+  addEventListener("pointerdown", (event) => { pressed = event.target; }, true);
+  for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => setTimeout(() => { pressed = null; }), true);
+
   let postponed = false;
   function postpone(event, region) {
-    if (event.detail.requestConfig.triggeringEvent?.type !== "changed" || !region.querySelector(IN_USE)) return;
+    if (event.detail.requestConfig.triggeringEvent?.type !== "changed") return;
+    if (!region.querySelector(IN_USE) && !region.contains(pressed)) return;
     event.preventDefault();
     postponed = true;
   }
@@ -155,7 +161,7 @@ function wordValue(value, kind) {
   // It may have come into use since it was asked for.
   document.addEventListener("htmx:beforeSwap", (event) => postpone(event, event.detail.target));
   setInterval(() => {
-    if (!postponed || document.querySelector(IN_USE)) return;
+    if (!postponed || pressed || document.querySelector(IN_USE)) return;
     postponed = false;
     refresh();
   }, 1000);

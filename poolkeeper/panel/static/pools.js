@@ -31,7 +31,14 @@ document.addEventListener("poolkeeper:live", (event) => {
   }
 });
 
-// An old form is not shown while the new one comes: what was typed would be lost.
+// An old form is not shown while the new one comes; one in which something was typed stays until
+// it is sent, or given up by its own link.
 const dialogBody = document.getElementById("pool-dialog-body");
 const waiting = [...(dialogBody?.childNodes ?? [])];
-document.getElementById("pool-dialog")?.addEventListener("close", () => dialogBody.replaceChildren(...waiting));
+const isDraft = () => readTyped(dialogBody).length > 0 || dialogBody.querySelector("[aria-invalid=true], .note.bad") !== null;
+document.getElementById("pool-dialog")?.addEventListener("close", () => {
+  if (!isDraft()) dialogBody.replaceChildren(...waiting);
+});
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.elt.dataset.opens === "pool-dialog" && isDraft()) event.preventDefault();
+});

@@ -95,10 +95,12 @@
     seen.observe(figure);
     sizes.observe(view.place);
   }
-  dark.addEventListener("change", () => {
+  function repaint() {
     for (const view of views.values()) view.plot.discard();
     show();
-  });
+  }
+  dark.addEventListener("change", repaint);
+  document.addEventListener("poolkeeper:theme", repaint);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) numbers.load(); });
 
   // Another pool has come or gone: other lines, and other numbers of the live stream.

@@ -1,0 +1,73 @@
+"""What was typed and not sent: it outlives Escape, other colours, and a look elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_dialogs import open_window
+
+
+def test_escape_closes_a_window_and_keeps_the_draft(
+    owner: Page, api: httpx.Client, cluster: Mapping[str, Any]
+) -> None:
+    dialog = open_window(owner, api, cluster)
+    dialog.get_by_label("Name").fill("half-done")
+    dialog.get_by_label("Session", exact=True).check()
+    owner.keyboard.press("Escape")
+    expect(dialog).not_to_be_visible()
+    owner.get_by_role("link", name="Create a pool").click()
+    expect(dialog.get_by_label("Name")).to_have_value("half-done")
+    expect(dialog.get_by_label("Session", exact=True)).to_be_checked()
+    # Given up on purpose.
+    dialog.get_by_role("link", name="Cancel").click()
+    owner.get_by_role("link", name="Create a pool").click()
+    expect(dialog.get_by_label("Name")).to_have_value("")
+
+
+def test_other_colours_leave_the_page_as_it_is(owner: Page, cluster: Mapping[str, Any]) -> None:
+    owner.goto(f"/databases/{cluster['id']}/users")
+    owner.get_by_label("User name").fill("half-done")
+    with owner.expect_response("**/theme"):
+        owner.get_by_role("button", name="Dark").click()
+    expect(owner.locator("html")).to_have_attribute("data-theme", "dark")
+    expect(owner.get_by_role("button", name="Dark")).to_have_attribute("aria-pressed", "true")
+    expect(owner.get_by_label("User name")).to_have_value("half-done")
+    owner.reload()
+    expect(owner.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_charts_take_other_colours_at_once(owner: Page, cluster: Mapping[str, Any]) -> None:
+    owner.goto(f"/databases/{cluster['id']}")
+    canvas = owner.locator("canvas").first
+    expect(canvas).to_be_visible()
+    before = canvas.evaluate("canvas => canvas.toDataURL()")
+    owner.get_by_role("button", name="Dark").click()
+    expect(owner.locator("html")).to_have_attribute("data-theme", "dark")
+    owner.wait_for_function(
+        "before => document.querySelector('canvas')?.toDataURL() !== before", arg=before
+    )
+
+
+def test_the_way_back_leads_to_what_was_typed(owner: Page, cluster: Mapping[str, Any]) -> None:
+    path = f"/databases/{cluster['id']}/settings"
+    owner.goto(path)
+    owner.get_by_label("Names in the certificate").fill("half-done.test")
+    owner.get_by_label("Day").select_option("friday")
+    owner.get_by_role("link", name="Events").first.click()
+    owner.wait_for_url("**/events")
+    owner.go_back()
+    expect(owner.get_by_label("Names in the certificate")).to_have_value("half-done.test")
+    expect(owner.get_by_label("Day")).to_have_value("friday")
+    # What was sent is no draft any more.
+    owner.get_by_role("button", name="Save the window").click()
+    expect(owner.locator("#maintenance-now")).to_contain_text("Friday")
+    owner.goto(f"/databases/{cluster['id']}/users")
+    owner.go_back()
+    owner.get_by_role("button", name="Sign out").click()
+    owner.wait_for_url("**/sign-in")
+    left = owner.evaluate("Object.keys(sessionStorage)")
+    assert not any(key.startswith("typed ") for key in left)
