@@ -102,6 +102,8 @@ def _take_all(page: Page, plane: Plane, shop: Shop, look: str, folder: Path) -> 
         where = {"size": "db-s-1vcpu-1gb", "region": "nyc1"}
         made = api.post("/v2/databases", json=body | where).json()["database"]
         take(page, f"/databases/{made['id']}", folder / f"cluster-creation-{look}.png", plane)
+        # It goes on by itself once the cluster is online.
+        page.goto("about:blank")
         wait_until(
             "the cluster is online",
             lambda: api.get(f"/v2/databases/{made['id']}").json()["database"]["status"] == "online",
@@ -137,7 +139,9 @@ def take(page: Page, address: str, file: Path, plane: Plane) -> None:
     page.screenshot(path=file, animations="disabled", caret="hide")
     page.set_viewport_size(size)
     with Image.open(file) as picture:
-        small = picture.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+        small = picture.convert("RGB").quantize(
+            _COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        )
     small.save(file, optimize=True)
 
 
