@@ -58,6 +58,8 @@ DROP_USER = "poolkeeper.engine.postgres.roles:drop_user"
 DATABASE = "poolkeeper.engine.postgres.databases:ensure_database"
 DROP_DATABASE = "poolkeeper.engine.postgres.databases:drop_database"
 RUN = "poolkeeper.engine.processes:Processes.run"
+PRUNE_LOGS = "poolkeeper.engine.postgres.log:prune_logs"
+ROTATE_LOG = "poolkeeper.engine.pgbouncer.log:rotate_pooler_log"
 REMOVE_FILE = "poolkeeper.engine.files:remove_file"
 SIGNAL_POSTGRES = "poolkeeper.engine.postgres.server:reload"
 END_USER = "poolkeeper.engine.postgres.backends:end_user_sessions"
@@ -555,6 +557,9 @@ class Resize(Change):
         Step("after", RESTART_WRITTEN),
         Step("after", STANDING, nth=2),
     )
+    # Once PostgreSQL was restarted the next pass looks after everything, and may come in time to
+    # be seen: logs, which are looked after in any minute.
+    elsewhere = (Step("before", PRUNE_LOGS), Step("before", ROTATE_LOG))
     restarts = ("PostgreSQL",)
     one, other = "db-s-1vcpu-1gb", "db-s-1vcpu-2gb"
 
@@ -906,6 +911,7 @@ THINKS = {
     "poolkeeper.engine.host",
     "poolkeeper.engine.layout:ClusterPaths.of",
     "poolkeeper.engine.layout:ClusterPaths.pooler_run",
+    "poolkeeper.engine.pgbouncer.binary:parse_version",
     "poolkeeper.engine.pgbouncer.log:log_file",
     "poolkeeper.store.changes",
     "poolkeeper.store.observations",
