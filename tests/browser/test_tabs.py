@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.browser.conftest import Open, sign_in
 from tests.plane import Plane, running_plane
@@ -92,3 +92,19 @@ def test_tabs_of_a_browser_that_cannot_share_listen_each_for_itself(
         api.post(f"/v2{path}", json=_POOL | {"name": "seen-alone"})
         expect_pool(tabs, "seen-alone")
         api.delete(f"/v2{path}/seen-alone")
+
+
+def test_a_change_while_a_page_is_on_its_way_is_shown(
+    owner: Page, api: httpx.Client, cluster: Mapping[str, Any]
+) -> None:
+    path = f"/databases/{cluster['id']}/pools"
+
+    def change_first(route: Route) -> None:
+        # The page is there, and does not listen yet.
+        api.post(f"/v2{path}", json=_POOL | {"name": "on-the-way"})
+        route.continue_()
+
+    owner.route("**/live?*", change_first, times=1)
+    owner.goto(path)
+    expect_pool([owner], "on-the-way")
+    api.delete(f"/v2{path}/on-the-way")
