@@ -9,9 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from poolkeeper.domain.maintenance import DAYS
 from poolkeeper.panel.forms import Form
 
 WAS = "was:"
+
+_OVERTAKEN = (
+    "Somebody else changed this meanwhile: nothing was saved now. What you typed is still here;"
+    " save once more if it is to be in force."
+)
 
 
 def read_twins(sent: Mapping[str, list[str]], now: Form) -> dict[str, str]:
@@ -26,10 +32,8 @@ def note_conflicts(form: Form, was: Mapping[str, str], now: Form) -> bool:
         if _lines(shown) != _lines(current[name]) and _lines(typed[name]) != _lines(current[name]):
             nothing = "off" if name in now.lists else "nothing"
             before, after = _word(shown) or nothing, _word(current[name]) or nothing
-            form.errors[name] = (
-                f"somebody else changed this meanwhile, from {before} to {after}: nothing was"
-                " saved; yours is still here, save again if it is to be in force"
-            )
+            form.errors[name] = f"was {before} when this page was made, is {after} now"
+            form.problem = _OVERTAKEN
     return bool(form.errors)
 
 
@@ -39,4 +43,6 @@ def _lines(text: str) -> list[str]:
 
 def _word(text: str) -> str:
     shown = ", ".join(_lines(text))
+    if shown in DAYS:
+        return shown.capitalize()
     return "on" if shown == "yes" else shown

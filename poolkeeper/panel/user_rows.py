@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from poolkeeper.domain.clusters import DEFAULT_DATABASE, DEFAULT_USER
 from poolkeeper.domain.pools import Pool
 from poolkeeper.domain.users import ShownUser
 from poolkeeper.panel.paging import Slice, cut_slice
@@ -52,8 +53,11 @@ def cut_lists(
         by_user[pool.shape.user].append(pool.name)
         by_database[pool.shape.db].append(pool.name)
     wanted = query.strip().lower()
-    found_users = [(user, by_user[user.name]) for user in users if wanted in user.name.lower()]
-    found_databases = [(name, by_database[name]) for name in databases if wanted in name.lower()]
+    # What belongs to the cluster comes first, the others by name.
+    by_name = sorted(users, key=lambda user: (user.name != DEFAULT_USER, user.name.lower()))
+    found_users = [(user, by_user[user.name]) for user in by_name if wanted in user.name.lower()]
+    names = sorted(databases, key=lambda name: (name != DEFAULT_DATABASE, name.lower()))
+    found_databases = [(name, by_database[name]) for name in names if wanted in name.lower()]
     return Lists(
         cut_slice(found_users, len(users), users_page),
         cut_slice(found_databases, len(databases), databases_page),

@@ -55,7 +55,7 @@ def set_storage(panel: Panel, cluster_id: UUID) -> None:
             {"day": "friday", "hour": "03:00"},
             set_window,
             "day",
-            "from sunday to monday",
+            "was Sunday when this page was made, is Monday now",
             '<option value="friday" selected>',
         ),
         (
@@ -63,7 +63,7 @@ def set_storage(panel: Panel, cluster_id: UUID) -> None:
             {"service_cnames": "mine.test"},
             set_names,
             "service_cnames",
-            "from nothing to a.test, b.test",
+            "is a.test, b.test now",
             "mine.test</textarea>",
         ),
         (
@@ -71,7 +71,7 @@ def set_storage(panel: Panel, cluster_id: UUID) -> None:
             {"threshold_percent": "80", "increment_gib": "10"},
             set_storage,
             "enabled",
-            "from off to on",
+            "was off when this page was made, is on now",
             'name="increment_gib" value="10"',
         ),
     ],
@@ -96,6 +96,7 @@ def test_a_section_that_was_changed_meanwhile_is_not_overwritten_unseen(
     answer = browser.send(path, first)
     assert answer.status_code == 422
     assert told in read_error(answer.text, field)
+    assert "Somebody else changed this meanwhile: nothing was saved now." in answer.text
     assert kept in answer.text
     assert require_live_cluster(panel.context, cluster_id) == before
     # Sent once more, it is meant.
@@ -122,7 +123,7 @@ def test_a_users_settings_are_not_overwritten_unseen(panel: Panel, cluster_id: U
     users.update_user(panel.context, "cli", cluster_id, "app", allow_replication=True)
     answer = browser.send(path, twins)
     assert answer.status_code == 422
-    assert "from off to on" in read_error(answer.text, "replication")
+    assert "was off when this page was made, is on now" in read_error(answer.text, "replication")
     assert users.get_user(panel.context, cluster_id, "app").allow_replication
     assert browser.send(path, read_twins(browser)).status_code == 303
     assert not users.get_user(panel.context, cluster_id, "app").allow_replication
@@ -139,7 +140,7 @@ def test_one_setting_of_two_people_is_told_and_others_are_left_alone(
     patch_config(panel.context, "cli", cluster_id, patch)
     answer = browser.send(path, twins | {"work_mem": "16"})
     assert answer.status_code == 422
-    assert "from nothing to 8" in read_error(answer.text, "work_mem")
+    assert "was nothing when this page was made, is 8 now" in read_error(answer.text, "work_mem")
     assert 'name="work_mem" value="16"' in re.sub(r"\s+id=\"[^\"]*\"", "", answer.text)
     answer = browser.send(path, read_twins(browser) | {"work_mem": "16"})
     assert answer.status_code == 303

@@ -42,7 +42,7 @@ def change_configuration(visit: Visit) -> Response:
     changes = config_rows.read_changes(form)
     if note_conflicts(form, {name: form[WAS + name] for name in changes}, now):
         form.values |= {WAS + name: now[name] for name in form.errors}
-        form.problem = "Nothing was changed: see below what cannot be."
+        form.problem = form.problem or "Nothing was changed: see below what cannot be."
     elif not changes:
         return visit.redirect(visit.address, "Nothing was changed.")
     elif _patch(visit, form, changes):
