@@ -70,16 +70,23 @@ def new_secret() -> str:
     return os.urandom(32).hex()
 
 
+def mark_visit(secret: str) -> str:
+    """What tells the pages of one session from those of another, and no secret."""
+    return _sign(secret, "visit")[:16]
+
+
 def make_csrf_token(secret: str) -> str:
     """A token for forms, another one each time: compressed answers would tell a constant one."""
     nonce = os.urandom(8).hex()
-    return f"{nonce}.{_sign(secret, nonce)}"
+    return f"{nonce}.{_sign(secret, f'csrf {nonce}')}"
 
 
 def is_csrf_token(secret: str, token: str) -> bool:
     """Whether a token was made from that secret."""
     nonce, _, signature = token.partition(".")
-    return bool(secret) and hmac.compare_digest(_sign(secret, nonce).encode(), signature.encode())
+    return bool(secret) and hmac.compare_digest(
+        _sign(secret, f"csrf {nonce}").encode(), signature.encode()
+    )
 
 
 def comes_from_us(request: Request) -> bool:
@@ -96,5 +103,5 @@ def check_path(text: str) -> str:
     return text if _SAFE_PATH.fullmatch(text) else "/"
 
 
-def _sign(secret: str, nonce: str) -> str:
-    return hmac.new(secret.encode(), f"csrf {nonce}".encode(), hashlib.sha256).hexdigest()
+def _sign(secret: str, what: str) -> str:
+    return hmac.new(secret.encode(), what.encode(), hashlib.sha256).hexdigest()

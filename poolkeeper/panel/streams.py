@@ -10,6 +10,7 @@ from poolkeeper.domain.errors import PoolkeeperError, Unauthenticated
 from poolkeeper.domain.tokens import READ
 from poolkeeper.panel import cookies
 from poolkeeper.panel.live import Live
+from poolkeeper.panel.security import mark_visit
 from poolkeeper.panel.watchers import Watcher, parse_topics
 from poolkeeper.usecases.sessions import find_session
 
@@ -20,6 +21,7 @@ async def stream_live(request: Request) -> Response:
     ``&pool=…``, once for each: of the pools only these; ``&pool=`` none. A browser with several
     pages says ``for=…`` with that for each of them. ``&after=…``: the id of the newest change
     that they know of; a browser that comes back by itself says it by ``last-event-id``.
+    ``&visit=…``: whose pages they are; those of who was signed in before get nothing.
     """
     refusal = await run_in_threadpool(_check, request)
     live: Live = request.app.state.live
@@ -38,7 +40,8 @@ async def stream_live(request: Request) -> Response:
 
 
 async def answer_ping(request: Request) -> Response:
-    """204 for who is signed in, 401 for others: pages that lost their stream ask."""
+    """204 for who is signed in, 401 for others: pages that lost their stream ask, with
+    ``?visit=`` as for the stream."""
     refusal = await run_in_threadpool(_check, request)
     return Response(status_code=refusal or 204, headers={"cache-control": "no-store"})
 
@@ -56,5 +59,7 @@ def _check(request: Request) -> int | None:
         return 401
     except PoolkeeperError:
         return 503
+    if request.query_params.get("visit", mark_visit(value)) != mark_visit(value):
+        return 401
     request.state.token_name = session.token.name
     return None if session.token.allows(READ) else 403

@@ -103,6 +103,11 @@ class Visit:
         except ValueError:
             raise NotFound("cluster not found") from None
 
+    @property
+    def mark(self) -> str:
+        """What pages of this session share, and no other's; see static/stream.js."""
+        return security.mark_visit(self.csrf_secret)
+
     def part(self, name: str) -> str:
         """A named part of the address."""
         return str(self.request.path_params[name])

@@ -68,12 +68,14 @@ def test_a_tab_that_hangs_is_not_waited_for(
     with open_page() as page:
         sign_in(page, plane.token)
         [tab] = open_tabs(page.context, path, 1)
+        visit = page.locator("body").get_attribute("data-visit")
         # A page without a stream of its own takes the lock, and tells nobody anything.
         page.goto("/v2/account")
         page.evaluate(
-            "void navigator.locks"
-            ".request('poolkeeper-live-1', {steal: true}, () => new Promise(() => {}))"
-            ".catch(() => {})"
+            "name => void navigator.locks"
+            ".request(name, {steal: true}, () => new Promise(() => {}))"
+            ".catch(() => {})",
+            f"poolkeeper-live-1 {visit}",
         )
         api.post(f"/v2{path}", json=_POOL | {"name": "seen-late"})
         link = tab.get_by_role("rowheader", name="seen-late", exact=True)
@@ -92,6 +94,28 @@ def test_tabs_of_a_browser_that_cannot_share_listen_each_for_itself(
         api.post(f"/v2{path}", json=_POOL | {"name": "seen-alone"})
         expect_pool(tabs, "seen-alone")
         api.delete(f"/v2{path}/seen-alone")
+
+
+def test_when_somebody_else_signs_in_no_tab_stays_with_who_was_before(
+    open_page: Open, plane: Plane, api: httpx.Client, cluster: Mapping[str, Any]
+) -> None:
+    scopes = ["database:read", "database:create"]
+    token = api.post("/v1/tokens", json={"name": "next-one", "scopes": scopes}).json()["token"]
+    path = f"/databases/{cluster['id']}/users"
+    with open_page() as page:
+        sign_in(page, plane.token)
+        [tab] = open_tabs(page.context, path, 1)
+        tab.get_by_label("User name").fill("half-done")
+        page.get_by_role("button", name="Sign out").click()
+        page.wait_for_url("**/sign-in")
+        sign_in(page, token["value"])
+        # It is the other's page now, at the same place, without what was typed.
+        expect(tab.get_by_text("Signed in as next-one").first).to_be_attached(timeout=15_000)
+        assert tab.url.endswith(path)
+        tab.goto("/events")
+        tab.go_back()
+        expect(tab.get_by_label("User name")).to_have_value("")
+    api.delete(f"/v1/tokens/{token['id']}")
 
 
 def test_a_change_while_a_page_is_on_its_way_is_shown(

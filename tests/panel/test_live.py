@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -20,7 +21,7 @@ from poolkeeper.panel.live import Live, Numbers
 from poolkeeper.panel.watchers import Watcher, parse_topics
 from poolkeeper.usecases import sessions
 from poolkeeper.usecases.pools import create_pool
-from tests.panel.browsing import Panel
+from tests.panel.browsing import Browser, Panel
 
 SHAPE = PoolShape("defaultdb", "doadmin", PoolMode.TRANSACTION, 10)
 
@@ -303,3 +304,22 @@ async def test_nobody_listens_without_being_signed_in(panel: Panel) -> None:
     creator = panel.browse()
     await asyncio.to_thread(creator.sign_in, panel.issue_token(CREATE))
     assert (await asyncio.to_thread(creator.get, f"/live?cluster={uuid4()}")).status_code == 403
+
+
+async def test_a_page_of_who_was_signed_in_before_is_told_nothing(panel: Panel) -> None:
+    browser = await asyncio.to_thread(panel.browse_as, READ)
+    before = read_mark(browser)
+    addresses = [f"{path}?visit={before}" for path in ("/live", "/live/ping")]
+    assert (await asyncio.to_thread(browser.get, addresses[1])).status_code == 204
+    await asyncio.to_thread(browser.send, "/sign-out")
+    await asyncio.to_thread(browser.sign_in, panel.issue_token(READ))
+    assert read_mark(browser) != before
+    for address in addresses:
+        assert (await asyncio.to_thread(browser.get, address)).status_code == 401
+
+
+def read_mark(browser: Browser) -> str:
+    """What tells the pages of this session from those of another."""
+    found = re.search(r'data-visit="([0-9a-f]+)"', browser.get("/databases").text)
+    assert found is not None
+    return found[1]

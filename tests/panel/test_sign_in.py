@@ -41,6 +41,17 @@ def test_whoever_is_not_signed_in_signs_in_and_comes_back(panel: Panel) -> None:
     assert browser.get("/events").status_code == 200
 
 
+def test_whoever_is_signed_in_already_comes_back_without_signing_in(panel: Panel) -> None:
+    browser = panel.browse_as(READ)
+    for asked, leads_to in (
+        ("/events", "/events"),
+        ("//evil.example", "/databases"),
+        ("", "/databases"),
+    ):
+        answer = browser.get(f"/sign-in?next={asked}")
+        assert (answer.status_code, answer.headers["location"]) == (303, leads_to)
+
+
 def test_a_part_of_a_page_leads_to_the_sign_in_for_its_page(panel: Panel) -> None:
     page = "https://localhost/databases?q=a"
     asked = panel.browse().get("/databases/new", hx_request="true", hx_current_url=page)

@@ -32,7 +32,7 @@ def show_sign_in(visit: Visit) -> Response:
     """The page; a link only fills in its form, so that whoever looks ahead does not use it up."""
     link = visit.query("link")
     if visit.session is not None and not link:
-        return visit.redirect(_HOME)
+        return visit.redirect(_choose_path(visit.query("next")))
     form = visit.read_form("token")
     return _show(visit, form.errors, link=link, next_path=visit.query("next"))
 
@@ -80,8 +80,7 @@ def _sign_in(visit: Visit) -> Response:
         return _show(visit, errors, link="", next_path=form["next"], status=403)
     if visit.session is not None:
         sessions.sign_out(visit.context, visit.csrf_secret)
-    path = check_path(form["next"])
-    answer = visit.redirect(_HOME if path == "/" else path)
+    answer = visit.redirect(_choose_path(form["next"]))
     lifetime = visit.context.session_limits.lifetime
     cookies.put(answer, cookies.SESSION, value, seconds=int(lifetime.total_seconds()))
     cookies.remove(answer, cookies.VISITOR)
@@ -99,6 +98,11 @@ def _show(
         link=link,
         next_path=check_path(next_path),
     )
+
+
+def _choose_path(wanted: str) -> str:
+    path = check_path(wanted)
+    return _HOME if path == "/" else path
 
 
 def _refuse(visit: Visit) -> Response:

@@ -1,7 +1,8 @@
 // Keeps what is open true: numbers each second, regions when something was changed.
 //
-//   <body data-stream="/live?cluster=…">      where to listen
+//   <body data-stream="/live?cluster=…"       where to listen
 //         data-last-change="…"                the newest change that the page has in it
+//         data-visit="…">                     whose page it is
 //   <span data-live="pool.web.clients_active">  gets that number; data-live-as="duration" and
 //                                               others word it, see FORMATS
 //   <rect data-live-width="pools.backends">     is that wide
@@ -54,11 +55,11 @@ function wordValue(value, kind) {
   if (!document.body.dataset.stream || !window.EventSource) return;
 
   const banner = document.getElementById("banner");
-  const { stream, lastChange } = document.body.dataset;
+  const { stream, lastChange, visit } = document.body.dataset;
   let leaving = false;
   let latest = {};
 
-  const shared = shareStream(stream, lastChange, {
+  const shared = shareStream(visit, stream, lastChange, {
     numbers(found, whole) {
       latest = Object.assign(whole ? {} : latest, found);
       show(document);

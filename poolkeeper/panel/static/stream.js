@@ -5,7 +5,10 @@
 // a channel. Hidden and left pages let go of the lock; of a tab that is closed or has crashed the
 // browser does. Where there are no locks each tab listens for itself.
 //
-//   const stream = shareStream(address, lastChange, {
+// Tabs of one visit alone share: those that were opened by who was signed in before have a stream
+// of their own, which the server ends.
+//
+//   const stream = shareStream(visit, address, lastChange, {
 //     numbers(found, whole) {},    new numbers; whole: nothing is left of those before
 //     changed() {},                something that the page shows was changed
 //     away(since) {},              nobody answers since then; null: somebody does again
@@ -15,7 +18,6 @@
 "use strict";
 
 const shareStream = (() => {
-  const NAME = "poolkeeper-live-1";
   const SILENCE_MILLISECONDS = 16000;
   // More pools are for who wants all; longer addresses are not for servers.
   const MOST_POOLS = 50;
@@ -37,18 +39,18 @@ const shareStream = (() => {
     return joined;
   }
 
-  function composeAddress(joined, withPools = true) {
+  function composeAddress(visit, joined, withPools = true) {
     const wanted = [...joined].sort().map(([cluster, pools]) => {
       const query = new URLSearchParams(cluster ? { cluster } : {});
       if (withPools) for (const pool of [...(pools ?? [])].sort()) query.append("pool", pool);
       return ["for", query.toString()];
     });
-    const address = `/live?${new URLSearchParams(wanted)}`;
-    return withPools && address.length > LONGEST_ADDRESS ? composeAddress(joined, false) : address;
+    const address = `/live?${new URLSearchParams([["visit", visit], ...wanted])}`;
+    return withPools && address.length > LONGEST_ADDRESS ? composeAddress(visit, joined, false) : address;
   }
 
   // What the one tab does that listens. `tell` reaches all tabs, itself among them.
-  function lead(wishes, after, tell) {
+  function lead(visit, wishes, after, tell) {
     let lastChange = after;
     let source = null;
     let address = "";
@@ -58,9 +60,11 @@ const shareStream = (() => {
     let timer = 0;
     let over = false;
 
+    const compose = () => composeAddress(visit, joinWishes([...wishes.values()]));
+
     function open() {
       source?.close();
-      address = composeAddress(joinWishes([...wishes.values()]));
+      address = compose();
       source = new EventSource(`${address}&after=${lastChange}`);
       heard = Date.now();
       latest = new Map();
@@ -99,7 +103,7 @@ const shareStream = (() => {
     async function ask() {
       let status = 0;
       try {
-        status = (await fetch("/live/ping", { cache: "no-store", signal: AbortSignal.timeout(4000) })).status;
+        status = (await fetch(`/live/ping?visit=${visit}`, { cache: "no-store", signal: AbortSignal.timeout(4000) })).status;
       } catch { /* not there */ }
       if (over) return;
       if (status === 204) { open(); return; }
@@ -119,7 +123,7 @@ const shareStream = (() => {
         if (Number(wish.lastChange) < Number(lastChange)) tell({ kind: "changed", clusters: null, lastChange, only: wish.tab });
         if (since !== null) tell({ kind: "away", since });
         for (const [cluster, numbers] of latest) tell({ kind: "numbers", cluster, numbers, whole: true, lastChange });
-        if (!source || composeAddress(joinWishes([...wishes.values()])) === address) return;
+        if (!source || compose() === address) return;
         clearTimeout(timer);
         timer = setTimeout(open, 30);
       },
@@ -132,7 +136,8 @@ const shareStream = (() => {
     };
   }
 
-  return (first, firstChange, handlers) => {
+  return (visit, first, firstChange, handlers) => {
+    const name = `poolkeeper-live-1 ${visit}`;
     const tab = `${Date.now()}-${Math.random()}`;
     const wishes = new Map();
     let address = first;
@@ -178,7 +183,7 @@ const shareStream = (() => {
 
     function take() {
       wishes.set(tab, address);
-      leader = lead(wishes, lastChange, tell);
+      leader = lead(visit, wishes, lastChange, tell);
       channel?.postMessage({ kind: "who" });
     }
 
@@ -195,7 +200,7 @@ const shareStream = (() => {
       const mine = queue = new AbortController();
       const options = steal ? { steal: true } : { signal: mine.signal };
       try {
-        await navigator.locks.request(NAME, options, () => {
+        await navigator.locks.request(name, options, () => {
           if (queue !== mine) return undefined;
           take();
           return new Promise((resolve) => { letGo = resolve; });
@@ -212,7 +217,7 @@ const shareStream = (() => {
       if (queue || leader) return;
       heard = Date.now();
       if (!canShare) { take(); return; }
-      channel = new BroadcastChannel(NAME);
+      channel = new BroadcastChannel(name);
       channel.addEventListener("message", hear);
       wish();
       waitForTurn(false);

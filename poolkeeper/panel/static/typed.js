@@ -1,5 +1,6 @@
 // What somebody typed or chose and has not sent yet: it is there again after a look elsewhere and
-// the browser's way back. It is kept in the tab alone, and never a password.
+// the browser's way back. It is kept in the tab alone, for who is signed in now, and never a
+// password.
 "use strict";
 
 const isTicked = (field) => field.type === "checkbox" || field.type === "radio";
@@ -27,7 +28,7 @@ function writeTyped(root, typed) {
 }
 
 (() => {
-  const key = `typed ${location.pathname}`;
+  const key = `typed ${document.body.dataset.visit} ${location.pathname}`;
   const sent = new WeakSet();
   const listForms = () => [...document.querySelectorAll("main form:not([role=search])")];
 
