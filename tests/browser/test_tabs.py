@@ -96,6 +96,34 @@ def test_tabs_of_a_browser_that_cannot_share_listen_each_for_itself(
         api.delete(f"/v2{path}/seen-alone")
 
 
+def test_where_locks_are_refused_tabs_listen_each_for_itself(
+    open_page: Open, plane: Plane, api: httpx.Client, cluster: Mapping[str, Any]
+) -> None:
+    path = f"/databases/{cluster['id']}/pools"
+    with open_page() as page:
+        page.context.add_init_script(
+            "LockManager.prototype.request ="
+            " () => Promise.reject(new DOMException('no storage', 'SecurityError'))"
+        )
+        sign_in(page, plane.token)
+        tabs = open_tabs(page.context, path, 2)
+        api.post(f"/v2{path}", json=_POOL | {"name": "seen-alone"})
+        expect_pool(tabs, "seen-alone")
+        api.delete(f"/v2{path}/seen-alone")
+
+
+def test_a_page_without_a_stream_says_that_it_is_not_kept_true(
+    owner: Page, cluster: Mapping[str, Any]
+) -> None:
+    # Others have taken all the room there is.
+    owner.route("**/live?*", lambda route: route.fulfill(status=429))
+    owner.goto(f"/databases/{cluster['id']}/pools")
+    banner = owner.get_by_text("Poolkeeper is not reachable")
+    expect(banner).to_be_visible(timeout=15_000)
+    owner.unroute("**/live?*")
+    expect(banner).not_to_be_visible(timeout=15_000)
+
+
 def test_when_somebody_else_signs_in_no_tab_stays_with_who_was_before(
     open_page: Open, plane: Plane, api: httpx.Client, cluster: Mapping[str, Any]
 ) -> None:

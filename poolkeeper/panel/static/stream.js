@@ -58,6 +58,7 @@ const shareStream = (() => {
     let since = null;
     let heard = Date.now();
     let timer = 0;
+    let opened = false;
     let over = false;
 
     const compose = () => composeAddress(visit, joinWishes([...wishes.values()]));
@@ -68,8 +69,10 @@ const shareStream = (() => {
       source = new EventSource(`${address}&after=${lastChange}`);
       heard = Date.now();
       latest = new Map();
+      opened = false;
       source.addEventListener("open", () => {
         heard = Date.now();
+        opened = true;
         if (since !== null) tell({ kind: "away", since: null });
         since = null;
       });
@@ -88,7 +91,12 @@ const shareStream = (() => {
       });
       // Maybe only for who was signed in when it was opened.
       source.addEventListener("ended", () => lose(0));
-      source.addEventListener("error", () => lose(300));
+      source.addEventListener("error", () => {
+        if (opened) { lose(300); return; }
+        // Somebody answers, and has no room for us.
+        lose(3000);
+        tell({ kind: "away", since });
+      });
     }
 
     function lose(wait) {
@@ -205,11 +213,13 @@ const shareStream = (() => {
           take();
           return new Promise((resolve) => { letGo = resolve; });
         });
-      } catch {
+      } catch (error) {
         // No longer wanted, or it was stolen from here.
         if (queue !== mine) return;
         stepDown();
-        waitForTurn(false);
+        // Where locks are refused, asking again would have no end.
+        if (error.name === "AbortError") waitForTurn(false);
+        else take();
       }
     }
 
