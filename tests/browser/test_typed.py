@@ -71,3 +71,35 @@ def test_the_way_back_leads_to_what_was_typed(owner: Page, cluster: Mapping[str,
     owner.wait_for_url("**/sign-in")
     left = owner.evaluate("Object.keys(sessionStorage)")
     assert not any(key.startswith("typed ") for key in left)
+
+
+def test_a_draft_that_comes_back_overwrites_nothing_unseen(
+    owner: Page, api: httpx.Client, cluster: Mapping[str, Any]
+) -> None:
+    path = f"/databases/{cluster['id']}/settings"
+    owner.goto(path)
+    owner.get_by_label("Names in the certificate").fill("mine.test")
+    owner.get_by_role("link", name="Events").first.click()
+    owner.wait_for_url("**/events")
+    names = {"do_settings": {"service_cnames": ["others.test"]}}
+    api.put(f"/v2/databases/{cluster['id']}/do_settings", json=names).raise_for_status()
+    owner.go_back()
+    field = owner.get_by_label("Names in the certificate")
+    expect(field).to_have_value("mine.test")
+    owner.locator("#tls-form").get_by_role("button").first.click()
+    expect(owner.locator("#error-service_cnames")).to_contain_text("is others.test now")
+    expect(field).to_have_value("mine.test")
+    none = {"do_settings": {"service_cnames": []}}
+    api.put(f"/v2/databases/{cluster['id']}/do_settings", json=none).raise_for_status()
+
+
+def test_a_setting_that_comes_back_is_marked_as_changed(
+    owner: Page, cluster: Mapping[str, Any]
+) -> None:
+    owner.goto(f"/databases/{cluster['id']}/settings/configuration")
+    owner.get_by_label("work_mem").first.fill("17")
+    owner.get_by_role("link", name="Events").first.click()
+    owner.wait_for_url("**/events")
+    owner.go_back()
+    expect(owner.locator("#field-work_mem")).to_have_value("17")
+    expect(owner.locator("#planned")).to_contain_text("work_mem")

@@ -11,20 +11,30 @@ function isTyped(field) {
   return field.value !== field.defaultValue;
 }
 
-// Of the fields that have an id: [id, checked, value].
+// What the page says that the field held, if it does: see stale.py.
+const findTwin = (field) => field.form?.elements.namedItem(`was:${field.name}`);
+
+// Of the fields that have an id: [id, checked, value, what its twin says].
 function readTyped(root) {
   return [...root.querySelectorAll("input[id]:not([type=hidden], [type=password]), select[id], textarea[id]")]
     .filter(isTyped)
-    .map((field) => [field.id, field.checked, field.value]);
+    .map((field) => [field.id, field.checked, field.value, findTwin(field)?.value]);
 }
 
+// Returns the fields that were found again. What somebody else made of them meanwhile is no news to
+// the page, but to who typed: so it goes on to say what that one saw.
 function writeTyped(root, typed) {
-  for (const [id, checked, value] of typed) {
+  const written = [];
+  for (const [id, checked, value, was] of typed) {
     const field = root.querySelector(`#${CSS.escape(id)}`);
     if (!field) continue;
     if (isTicked(field)) field.checked = checked;
     else field.value = value;
+    const twin = findTwin(field);
+    if (twin && was !== undefined) twin.value = was;
+    written.push(field);
   }
+  return written;
 }
 
 (() => {
@@ -47,13 +57,16 @@ function writeTyped(root, typed) {
       sessionStorage.clear();
     }
   });
+  // It has not been taken.
+  for (const failed of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
+    document.addEventListener(failed, (event) => sent.delete(event.detail.elt));
+  }
   document.addEventListener("DOMContentLoaded", () => {
     const [visit] = performance.getEntriesByType("navigation");
     const typed = JSON.parse(sessionStorage.getItem(key) ?? "[]");
     if (visit?.type !== "back_forward" || !typed.length) return;
-    for (const form of listForms()) {
-      writeTyped(form, typed);
-      if (readTyped(form).length) form.dispatchEvent(new Event("input", { bubbles: true }));
+    for (const field of listForms().flatMap((form) => writeTyped(form, typed))) {
+      field.dispatchEvent(new Event("input", { bubbles: true }));
     }
   });
 })();
