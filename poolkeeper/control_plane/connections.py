@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import socket
 import struct
+import sys
 import termios
 from weakref import WeakValueDictionary
 
@@ -31,8 +32,12 @@ class Connection(socket.socket):
 
     def count_sent(self) -> int:
         """Bytes that were given to the kernel, acknowledged or not. For one that is open."""
-        waiting = fcntl.ioctl(self.fileno(), termios.TIOCOUTQ, bytes(4))
-        return self.count_acknowledged() + int.from_bytes(waiting, "little")
+        while True:
+            before = self.count_acknowledged()
+            waiting = fcntl.ioctl(self.fileno(), termios.TIOCOUTQ, bytes(4))
+            # What is acknowledged between the two would be counted twice, or not at all.
+            if self.count_acknowledged() == before:
+                return before + int.from_bytes(waiting, sys.byteorder)
 
     def count_acknowledged(self) -> int:
         """Bytes that have arrived at the peer's kernel."""
@@ -40,8 +45,10 @@ class Connection(socket.socket):
         return self._acknowledged
 
     def close(self) -> None:
-        self._look()
-        super().close()
+        try:
+            self._look()
+        finally:
+            super().close()
 
     def _look(self) -> None:
         if self.is_open():

@@ -1,0 +1,59 @@
+"""What is known of a connection while, and after, something is sent on it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from poolkeeper.control_plane.connections import Connection, adopt, find
+from tests.broken_network import let_through, swallow
+from tests.plane import wait_until
+
+_SENT = b"an answer"
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Connection, socket.socket]]:
+    """Ours and the peer's."""
+    with (
+        closing(socket.create_server(("127.0.0.1", 0))) as listener,
+        closing(socket.create_connection(listener.getsockname())) as peer,
+        closing(adopt(listener.accept()[0])) as ours,
+    ):
+        yield ours, peer
+
+
+def test_what_arrives_while_one_looks_is_counted_once(
+    ends: tuple[Connection, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, peer = ends
+    swallow(peer)
+    ours.sendall(_SENT)
+    look = ours.count_acknowledged
+
+    def look_and_mend() -> int:
+        found = look()
+        let_through(peer)
+        wait_until("it has arrived", look)
+        return found
+
+    looks = iter([look_and_mend])
+    monkeypatch.setattr(Connection, "count_acknowledged", lambda _: next(looks, look)())
+    assert ours.count_sent() == len(_SENT)
+
+
+def test_of_a_closed_connection_is_known_what_arrived(
+    ends: tuple[Connection, socket.socket],
+) -> None:
+    ours, _ = ends
+    number = ours.fileno()
+    assert find(number) is ours
+    ours.sendall(_SENT)
+    wait_until("it has arrived", ours.count_acknowledged)
+    ours.close()
+    assert not ours.is_open()
+    assert ours.count_acknowledged() == len(_SENT)
+    assert not ours.is_left()
