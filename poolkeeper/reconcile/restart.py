@@ -2,8 +2,9 @@
 
 First it waits, over as many passes as it takes, for a moment in which nobody would be cut:
 no transaction that lasts, no client of a session pool with a backend. All goes on meanwhile.
-Then all pools are paused until their backends are gone, for moments only: if that does not
-come about they go on, and the wait too. When the patience is over, whoever is left is cut.
+Then all pools are frozen and paused until their backends are gone, for moments only: if that
+does not come about they go on, and the wait too. When the patience is over, whoever is left is
+cut, unless the settings forbid that.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Restarted:
 
 
 class PlannedRestart:
-    """Remembers only since when it waits."""
+    """Remembers only since when it waits, and until when it rests from pauses in vain."""
 
     def __init__(self, host: Host, paths: ClusterPaths, backends: Backends, pooler: Pooler) -> None:
         self._host = host
