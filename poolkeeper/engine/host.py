@@ -41,19 +41,6 @@ def cpu_count(root: Path = _ROOT) -> int:
     return max(int(min(counts)), 1)
 
 
-def fully_qualified_name() -> str:
-    """This machine's name, with its domain where one is known; never waits for a name server
-    longer than the system's resolver does."""
-    name = socket.gethostname()
-    if "." in name:
-        return name
-    with contextlib.suppress(OSError):
-        for entry in socket.getaddrinfo(name, None, flags=socket.AI_CANONNAME):
-            if "." in entry[3] and not entry[3].startswith("localhost"):
-                return entry[3]
-    return name
-
-
 def port_is_free(address: str, port: int) -> bool:
     """Whether a server could listen there now; ``*`` means every address.
 
