@@ -24,6 +24,12 @@ def test_a_page_whose_subject_is_deleted_says_so_and_lives_no_longer(
     expect(alert).to_contain_text("This pool has been deleted", timeout=5000)
     expect(owner.locator("main > [inert]").filter(has_text="Clients active")).to_have_count(1)
     expect(owner.locator("#toasts")).to_be_empty()
+    # Nothing asks any more, not even the charts when somebody looks again.
+    asked: list[str] = []
+    owner.on("request", lambda request: asked.append(request.url))
+    owner.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    owner.evaluate("fetch('/live/ping')")
+    assert [url.rpartition("/")[2] for url in asked] == ["ping"]
     assert find_barriers(owner) == []
     alert.get_by_role("link", name="All pools of going").click()
     owner.wait_for_url(f"**{base}/pools")

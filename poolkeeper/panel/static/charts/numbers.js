@@ -39,7 +39,7 @@ const ChartNumbers = (() => {
     async load() {
       // What is on its way may be from before the reason to ask again.
       this.isOutdated = this.isLoading;
-      if (this.isLoading || document.hidden) return;
+      if (this.isLoading || document.hidden || document.body.dataset.gone) return;
       this.isLoading = true;
       clearTimeout(this.timer);
       let found = null;
