@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ import httpx
 import pytest
 
 from poolkeeper.api import repeats
+from poolkeeper.usecases.attempts import Attempt
 from tests.api.front import Front
 from tests.api.test_repeats import Posts, count_rows, refused
 from tests.broken_network import let_through, swallow
@@ -29,13 +29,18 @@ def posts(
 
 
 @pytest.fixture
-def swallowed(posts: Posts) -> Iterator[socket.socket]:
-    """The call is made and answered, and the answer is swallowed by the network."""
-    made: list[socket.socket] = []
+def made() -> list[Attempt]:
+    """The attempt whose answer is swallowed."""
+    return []
 
-    def break_network(_: object) -> None:
+
+@pytest.fixture
+def swallowed(posts: Posts, made: list[Attempt]) -> Iterator[socket.socket]:
+    """The call is made and answered, and the answer is swallowed by the network."""
+
+    def break_network(attempt: Attempt) -> None:
         swallow(connection)
-        made.append(connection)
+        made.append(attempt)
 
     with posts.after_the_usecase(break_network):
         connection = posts.send()
@@ -67,10 +72,13 @@ def test_of_a_caller_that_goes_just_then_the_loss_is_known_at_once(
 
 
 def test_an_answer_that_arrives_late_has_arrived(
-    posts: Posts, swallowed: socket.socket, monkeypatch: pytest.MonkeyPatch
+    posts: Posts,
+    swallowed: socket.socket,
+    made: list[Attempt],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(repeats, "_PATIENCE", 0.1)
-    time.sleep(0.3)
+    assert made[0].ended.wait(20), "it does not count as lost"
     assert count_rows(posts.front) == 1
     let_through(swallowed)
     assert swallowed.recv(12) == b"HTTP/1.1 201"
