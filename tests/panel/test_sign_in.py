@@ -134,6 +134,14 @@ def test_signing_in_again_ends_the_session_before(panel: Panel) -> None:
     assert not browser.is_signed_in()
 
 
+def test_a_link_makes_nobody_else_of_who_is_signed_in_without_a_button(panel: Panel) -> None:
+    browser = panel.browse_as(READ)
+    page = browser.get(make_link(panel, panel.issue_token(ADMIN))).text
+    assert "You are signed in as database:read, and stay so" in page
+    assert "data-sends-itself" not in page
+    assert browser.is_signed_in()
+
+
 def test_a_session_that_is_not_used_ends(panel: Panel) -> None:
     browser = panel.browse_as(READ)
     for _ in range(3):
