@@ -58,7 +58,7 @@ const shareStream = (() => {
     let since = null;
     let heard = Date.now();
     let timer = 0;
-    let opened = false;
+    let tries = 0;
     let over = false;
 
     const compose = () => composeAddress(visit, joinWishes([...wishes.values()]));
@@ -69,10 +69,10 @@ const shareStream = (() => {
       source = new EventSource(`${address}&after=${lastChange}`);
       heard = Date.now();
       latest = new Map();
-      opened = false;
+      tries += 1;
       source.addEventListener("open", () => {
         heard = Date.now();
-        opened = true;
+        tries = 0;
         if (since !== null) tell({ kind: "away", since: null });
         since = null;
       });
@@ -92,10 +92,10 @@ const shareStream = (() => {
       // Maybe only for who was signed in when it was opened.
       source.addEventListener("ended", () => lose(0));
       source.addEventListener("error", () => {
-        if (opened) { lose(300); return; }
-        // Somebody answers, and has no room for us.
-        lose(3000);
-        tell({ kind: "away", since });
+        // Somebody answers, time and again, and has no room for us.
+        const isFull = tries > 1;
+        lose(isFull ? 3000 : 300);
+        if (isFull) tell({ kind: "away", since });
       });
     }
 
@@ -116,6 +116,7 @@ const shareStream = (() => {
       if (over) return;
       if (status === 204) { open(); return; }
       if (status === 401 || status === 403) { tell({ kind: "ended" }); return; }
+      tries = 0;
       tell({ kind: "away", since });
       timer = setTimeout(ask, 800 + Math.random() * 400);
     }
