@@ -46,6 +46,11 @@ class Host:
     restart_wait: float
     restart_cuts: bool
 
+    def limit_wait(self, longest: float) -> float:
+        """For how many seconds clients of pools may be kept waiting: PgBouncer cuts those that
+        wait for ``query_wait_timeout``."""
+        return min(longest, self.query_wait_timeout / 2) if self.query_wait_timeout else longest
+
     @property
     def server_account(self) -> str:
         """The name of the system account that the servers run as."""

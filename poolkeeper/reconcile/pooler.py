@@ -56,7 +56,7 @@ class Pooler:
         self._backends = backends
         self._files = PoolerFiles(host, paths)
         self._proofs = Proofs(paths)
-        self._reload = PoolerReload(self._files, paths)
+        self._reload = PoolerReload(host, self._files, paths)
         self._console: Console | None = None
         self._reconnected: dict[str, int] = {}
         self._entries: Sequence[Entry] = ()

@@ -21,6 +21,7 @@ from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.pgbouncer.console import Console
 from poolkeeper.engine.pgbouncer.log import read_pooler_log
 from poolkeeper.engine.pgbouncer.shown import ServedEntry
+from poolkeeper.reconcile.host import Host
 from poolkeeper.reconcile.pooler_files import PoolerFiles
 
 # PostgreSQL that takes longer for a login lets the clients wait anyway.
@@ -31,7 +32,8 @@ _POLL = 0.002
 class PoolerReload:
     """Everything raises ReloadRefused, ConsoleUnreachable, OSError."""
 
-    def __init__(self, files: PoolerFiles, paths: ClusterPaths) -> None:
+    def __init__(self, host: Host, files: PoolerFiles, paths: ClusterPaths) -> None:
+        self._host = host
         self._files = files
         self._paths = paths
         # Another control plane may have been killed between writing the files and RELOAD.
@@ -65,7 +67,7 @@ class PoolerReload:
             self._freeze(console, desired, entries, {name: served[name] for name in names})
             # Written before we wait, so that nothing lies between the last look and the RELOAD.
             self._write(desired, entries)
-            _await_no_login(console, names)
+            self._await_no_login(console, names)
             for name in reconnecting:
                 console.reconnect(name)
             self._reload(console, before)
@@ -87,10 +89,12 @@ class PoolerReload:
         before = self._files.read()
         try:
             self._freeze(console, desired, entries, served)
-            _await_no_login(console, served)
+            self._await_no_login(console, served)
             yield
         finally:
-            self._put_back(console, before)
+            # Whatever was done in the block is done; the next pass writes what is missing.
+            with contextlib.suppress(ReloadRefused, ConsoleUnreachable, OSError):
+                self._put_back(console, before)
 
     def _freeze(
         self,
@@ -126,19 +130,18 @@ class PoolerReload:
         console.reload()
         self._unread = False
 
+    def _await_no_login(self, console: Console, names: Collection[str]) -> None:
+        """Wait until no backend of these frozen pools logs in.
+
+        One more may begin for a user who never had a backend in that pool, if the pool has
+        none at all: PgBouncer asks PostgreSQL then what to welcome clients with.
+        """
+        deadline = time.monotonic() + self._host.limit_wait(_LOGIN_TIMEOUT)
+        while console.count_logins(names) and time.monotonic() < deadline:
+            time.sleep(_POLL)
+
 
 def _freeze(entry: Entry, served: ServedEntry) -> Entry:
     """The entry as it is served, but for that it opens no backend."""
     mode = PoolMode(served.mode) if served.mode else entry.mode
     return replace(entry, db=served.db, mode=mode, size=0)
-
-
-def _await_no_login(console: Console, names: Collection[str]) -> None:
-    """Wait until no backend of these frozen pools logs in.
-
-    One more may begin for a user who never had a backend in that pool, if the pool has none at
-    all: PgBouncer asks PostgreSQL then what to welcome clients with.
-    """
-    deadline = time.monotonic() + _LOGIN_TIMEOUT
-    while console.count_logins(names) and time.monotonic() < deadline:
-        time.sleep(_POLL)

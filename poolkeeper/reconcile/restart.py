@@ -137,7 +137,8 @@ class PlannedRestart:
         Who comes past the pools can begin transactions all the time: only those that are
         older than the pause are waited for.
         """
-        began, patience = time.monotonic(), self._choose_patience(is_last)
+        began = time.monotonic()
+        patience = self._host.limit_wait(_LONGEST_PAUSE if is_last else _SHORT_PAUSE)
         lasting = min(self._host.restart_wait, _LONGEST_PAUSE) if is_last else float("inf")
         while True:
             passed = time.monotonic() - began
@@ -150,12 +151,6 @@ class PlannedRestart:
             if passed > patience:
                 return False
             time.sleep(_POLL)
-
-    def _choose_patience(self, is_last: bool) -> float:
-        """PgBouncer cuts clients that wait for longer than ``query_wait_timeout``."""
-        longest = _LONGEST_PAUSE if is_last else _SHORT_PAUSE
-        limit = self._host.query_wait_timeout
-        return min(longest, limit / 2) if limit else longest
 
     @contextlib.contextmanager
     def _paused(self, hold: Hold) -> Iterator[None]:

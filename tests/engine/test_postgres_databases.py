@@ -70,9 +70,6 @@ def test_a_dead_poolers_backends_are_ended_and_no_others(
     with contextlib.ExitStack() as stack:
         pooled = [stack.enter_context(contextlib.closing(postgres.peer("app"))) for _ in range(3)]
         direct = stack.enter_context(contextlib.closing(postgres.login("app")))
-        counted = [each for each in backends.count_backends(superuser) if each.user == "app"]
-        expected = {True: 3, False: 1}
-        assert {each.via_socket: each.backends for each in counted} == expected
         assert backends.terminate_pool_backends(superuser, [pooled[0].info.backend_pid]) == 1
         assert backends.terminate_pool_backends(superuser, [direct.info.backend_pid]) == 0
         assert backends.terminate_pool_backends(superuser) == 2

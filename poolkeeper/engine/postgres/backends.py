@@ -1,4 +1,4 @@
-"""Backends: who holds how many, and how to end some for certain.
+"""Backends: what they are at, and how to end some for certain.
 
 psycopg's errors pass through.
 """
@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
-
-from psycopg.rows import class_row
 
 from poolkeeper.domain.errors import EngineError
 from poolkeeper.domain.names import SUPERUSER
@@ -19,15 +16,6 @@ from poolkeeper.engine.postgres.connections import Connection
 
 _TIMEOUT = 5.0
 _POLL = 0.01
-
-_COUNT = """
-SELECT datname AS database, usename AS "user", client_addr IS NULL AS via_socket,
-       count(*) AS backends
-  FROM pg_catalog.pg_stat_activity
- WHERE backend_type = 'client backend'
- GROUP BY 1, 2, 3
- ORDER BY 1, 2, 3
-"""
 
 _POOL_BACKENDS = """
 SELECT pid, backend_start FROM pg_catalog.pg_stat_activity
@@ -55,22 +43,6 @@ SELECT pid, extract(epoch FROM pg_catalog.clock_timestamp() - xact_start)::float
  WHERE backend_type = 'client backend' AND xact_start IS NOT NULL
    AND pid <> pg_catalog.pg_backend_pid()
 """
-
-
-@dataclass(frozen=True)
-class BackendCount:
-    """How many backends a user has in a database; ``via_socket``: PgBouncer's and our own."""
-
-    database: str
-    user: str
-    via_socket: bool
-    backends: int
-
-
-def count_backends(connection: Connection) -> list[BackendCount]:
-    """Client connections that PostgreSQL holds now, ours included."""
-    with connection.cursor(row_factory=class_row(BackendCount)) as cursor:
-        return cursor.execute(_COUNT).fetchall()
 
 
 def list_transactions(connection: Connection) -> dict[int, float]:

@@ -17,6 +17,8 @@
       target.closest("dialog").close();
       return;
     }
+    // In a tab or a window of its own it is a page.
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     const dialog = document.getElementById(target.dataset.opens);
     dialog.prepend(...places.map(([element]) => element));
