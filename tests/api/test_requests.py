@@ -57,7 +57,10 @@ def test_answers_without_a_body_have_none(front: Front, main: Mapping[str, Any])
     assert response.headers["x-request-id"]
 
 
-@pytest.mark.parametrize("path", ["/", "/v2", "/v2/", "/v2/databases/", f"{SOMEWHERE}/nope", "/v3"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/v2", "/v2/", "/v2/databases/", f"{SOMEWHERE}/nope", "/v3", "/v2/vpcs", "/v2/projects"],
+)
 def test_unrouted(front: Front, path: str) -> None:
     response = front.call("GET", path)
     assert response.status_code == 404

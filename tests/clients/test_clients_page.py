@@ -15,12 +15,12 @@ from tests.plane import Plane, connect, running_plane
 PAGE = (Path(__file__).parents[2] / "docs" / "clients.md").read_text()
 
 
-def read_block(section: str, language: str) -> str:
-    """The first block of that language under a heading."""
+def read_block(section: str, language: str, number: int = 0) -> str:
+    """A block of that language under a heading, counted from 0."""
     text = PAGE.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
-    found = re.search(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    assert found, f"{section} has no block of {language}"
-    return found[1]
+    found = re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert number < len(found), f"{section} has {len(found)} blocks of {language}"
+    return str(found[number])
 
 
 @pytest.fixture

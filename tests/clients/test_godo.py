@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients.test_clients_page import read_block, run
 from tests.plane import Plane, running_plane
 
 SOURCE = Path(__file__).parent / "godo"
@@ -57,3 +58,17 @@ def test_godo(story: str, program: Path, plane: Plane) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"--- PASS: {story}" in done.stdout, done.stdout
+
+
+def test_a_go_program_trusts_what_the_page_says(program: Path, plane: Plane) -> None:
+    story = "TestTagsAsTerraformEditsThem"
+    script = f"""
+        HOME={plane.state}
+        {read_block("What all of them need", "sh", 1)}
+        export POOLKEEPER_URL=$DIGITALOCEAN_API_URL POOLKEEPER_TOKEN=$DIGITALOCEAN_ACCESS_TOKEN
+        {program} -test.run '^{story}$' -test.v
+        ! env --unset=SSL_CERT_FILE {program} -test.run '^{story}$'
+    """
+    told = run(plane, script)
+    assert f"--- PASS: {story}" in told
+    assert "certificate signed by unknown authority" in told
