@@ -161,7 +161,10 @@ def test_an_edited_pool_is_replaced_under_its_clients(provider: Provider, built:
             address = f"/v2/databases/{built['id']}/pools/web"
             provider.ask("DELETE", address, status=204)
             provider.ask("GET", address, status=404)
+            with pytest.raises(psycopg.OperationalError, match="no authentication method is found"):
+                connect(pool["connection"]["uri"])
             assert provider.create_pool(built, "web", user="doadmin", size=size)["size"] == size
+            connect(pool["connection"]["uri"]).close()
     finally:
         stop.set()
         for worker in workers:
