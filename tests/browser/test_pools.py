@@ -214,3 +214,20 @@ def test_no_page_of_pools_keeps_anybody_out(
         page.get_by_role("link", name="Create a pool").click()
         expect(page.get_by_role("dialog").get_by_label("Name")).to_be_focused()
         assert find_barriers(page) == []
+
+
+def test_connection_details_tell_the_mode_that_there_is_now(
+    owner: Page, api: httpx.Client, cluster: Mapping[str, Any]
+) -> None:
+    place = f"/databases/{cluster['id']}/pools"
+    shape = {"mode": "transaction", "size": 1, "db": "defaultdb", "user": "doadmin"}
+    api.post(f"/v2{place}", json=shape | {"name": "changing"})
+    owner.goto(f"{place}/changing/connect")
+    expect(owner.locator("#connect-mode h2")).to_have_text("Transaction mode")
+    owner.locator("label[for=driver-django]").click()
+    api.put(f"/v2{place}/changing", json=shape | {"mode": "session"})
+    expect(owner.locator("#connect-mode h2")).to_have_text("Session mode", timeout=5000)
+    expect(owner.locator("#connect-head .badge")).to_have_text("session", timeout=5000)
+    # What was chosen stays so.
+    expect(owner.get_by_text("With CONN_MAX_AGE above 0")).to_be_visible(timeout=5000)
+    api.delete(f"/v2{place}/changing")

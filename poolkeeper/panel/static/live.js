@@ -145,7 +145,7 @@ function wordValue(value, kind) {
 
   // Not under somebody's hands: what is open or being typed in, or has just been copied, is loaded
   // again afterwards. All else is as it was then, see kept.js.
-  const IN_USE = "[popover]:popover-open, dialog[open], input:focus, select:focus, textarea:focus, [data-copied]";
+  const IN_USE = "[popover]:popover-open, dialog[open], input:not([type=radio], [type=checkbox]):focus, select:focus, textarea:focus, [data-copied]";
   // What is pressed: a click on something that is replaced before it is let go would be lost.
   let pressed = null;
   addEventListener("pointerdown", (event) => { pressed = event.target; }, true);
