@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Open, sign_in
 from tests.plane import Plane
@@ -83,3 +83,54 @@ def test_a_password_stays_shown_and_selected(owner: Page, api: httpx.Client, pat
     change(owner, api, path, "users")
     expect(password).to_be_visible()
     assert owner.evaluate("getSelection().toString()") == selected
+
+
+def test_fields_that_nobody_touched_follow_what_others_change(
+    owner: Page, api: httpx.Client, path: str
+) -> None:
+    day, hour = owner.locator("#field-day"), owner.locator("#field-hour")
+    window = {"day": "monday", "hour": "03:00"}
+    api.put(f"/v2{path}/maintenance", json=window)
+    owner.goto(f"{path}/settings")
+    expect(day).to_have_value("monday")
+    api.put(f"/v2{path}/maintenance", json=window | {"day": "thursday"})
+    expect(day).to_have_value("thursday", timeout=5000)
+    hour.select_option("07:00")
+    hour.blur()
+    api.put(f"/v2{path}/maintenance", json={"day": "friday", "hour": "05:00"})
+    expect(day).to_have_value("friday", timeout=5000)
+    expect(hour).to_have_value("07:00")
+    # What was chosen is not what there was then: who saves it is told.
+    owner.get_by_role("button", name="Save the window").click()
+    expect(owner.locator("#error-hour")).to_contain_text("is 05:00 now")
+
+
+def test_what_was_refused_stays_until_it_is_mended(
+    owner: Page, api: httpx.Client, path: str
+) -> None:
+    owner.goto(f"{path}/settings")
+    field = owner.locator("#field-threshold_percent")
+    field.fill("5")
+    owner.get_by_role("button", name="Save autoscaling").click()
+    expect(owner.locator("#error-threshold_percent")).to_be_visible()
+    owner.get_by_role("heading", name="Storage").click()
+    change(owner, api, path, "storage-now")
+    expect(owner.locator("#error-threshold_percent")).to_be_visible()
+    expect(field).to_have_value("5")
+
+
+def test_what_is_being_sent_is_not_given_up_for_a_change(
+    owner: Page, api: httpx.Client, path: str
+) -> None:
+    held: list[Route] = []
+    owner.goto(f"{path}/settings")
+    owner.route(
+        "**/settings",
+        lambda route: held.append(route) if route.request.method == "POST" else route.continue_(),
+    )
+    owner.locator("#field-threshold_percent").fill("5")
+    owner.get_by_role("button", name="Save autoscaling").click()
+    change(owner, api, path, "storage-now")
+    [sent] = held
+    sent.continue_()
+    expect(owner.locator("#error-threshold_percent")).to_be_visible()

@@ -143,9 +143,13 @@ function wordValue(value, kind) {
     if (document.body.dataset.gone) event.preventDefault();
   });
 
-  // Not under somebody's hands: what is open or being typed in, or has just been copied, is loaded
-  // again afterwards. All else is as it was then, see kept.js.
-  const IN_USE = "[popover]:popover-open, dialog[open], input:not([type=radio], [type=checkbox]):focus, select:focus, textarea:focus, [data-copied]";
+  // Not under somebody's hands: what is open, being typed in or sent, has just been copied or was
+  // refused is loaded again afterwards. All else is as it was then, see kept.js.
+  const IN_USE = [
+    "[popover]:popover-open", "dialog[open]", "[data-copied]",
+    "input:not([type=radio], [type=checkbox]):focus", "select:focus", "textarea:focus",
+    "form.htmx-request", "form [aria-invalid=true]", "form > .note.bad",
+  ].join(", ");
   // What is pressed: a click on something that is replaced before it is let go would be lost.
   let pressed = null;
   addEventListener("pointerdown", (event) => { pressed = event.target; }, true);
