@@ -8,6 +8,8 @@ from markupsafe import Markup
 
 NOTHING = "–"
 
+# Means of very many may be as short as no clock tells.
+_SHORTEST = 0.000001
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 _SIZES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 _PAST = {
@@ -71,8 +73,13 @@ def word_duration(seconds: float | None) -> str:
     """``0.8 ms``, ``1.2 s``, ``3 min 20 s``, ``2 d 4 h``."""
     if seconds is None:
         return NOTHING
-    if seconds < 1:
-        return "0 s" if seconds == 0 else f"{seconds * 1000:.3g} ms"
+    if seconds == 0:
+        return "0 s"
+    if seconds < _SHORTEST:
+        return "< 0.001 ms"
+    # Three digits of more would be 1000 ms.
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.3g} ms"
     if seconds < 60:
         return f"{seconds:.3g} s"
     for factor, unit in _UNITS:

@@ -22,7 +22,8 @@ function wordShort(value) {
 
 function wordDuration(seconds) {
   if (seconds === 0) return "0 s";
-  if (seconds < 1) return `${Number((seconds * 1000).toPrecision(3))} ms`;
+  if (seconds < 0.000001) return "< 0.001 ms";
+  if (seconds < 0.9995) return `${Number((seconds * 1000).toPrecision(3))} ms`;
   if (seconds < 60) return `${Number(seconds.toPrecision(3))} s`;
   for (const [factor, unit, smaller, name] of [[86400, "d", 3600, "h"], [3600, "h", 60, "min"], [60, "min", 1, "s"]]) {
     if (seconds < factor) continue;
