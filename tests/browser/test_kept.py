@@ -105,6 +105,25 @@ def test_fields_that_nobody_touched_follow_what_others_change(
     expect(owner.locator("#error-hour")).to_contain_text("is 05:00 now")
 
 
+def test_settings_follow_what_others_change_and_keep_what_was_typed(
+    owner: Page, api: httpx.Client, path: str
+) -> None:
+    owner.goto(f"{path}/settings/configuration")
+    typed = owner.locator("#field-work_mem")
+    typed.fill("11")
+    typed.blur()
+    found = owner.get_by_label("Find settings")
+    found.fill("mem")
+    found.blur()
+    name = "log_min_duration_statement"
+    api.patch(f"/v2{path}/config", json={"config": {name: 1234}})
+    expect(owner.locator(f"#field-{name}")).to_have_value("1234", timeout=5000)
+    expect(owner.locator(f"#field-{name}")).to_be_hidden()
+    expect(typed).to_have_value("11")
+    expect(owner.locator("#planned li")).to_have_count(1)
+    expect(owner.locator("#planned")).to_contain_text("work_mem")
+
+
 def test_what_was_refused_stays_until_it_is_mended(
     owner: Page, api: httpx.Client, path: str
 ) -> None:

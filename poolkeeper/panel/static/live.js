@@ -159,7 +159,8 @@ function wordValue(value, kind) {
   let postponed = false;
   function postpone(event, region) {
     if (event.detail.requestConfig.triggeringEvent?.type !== "changed") return;
-    if (!region.querySelector(IN_USE) && !region.contains(pressed)) return;
+    const whole = region.closest("form") ?? region;
+    if (!whole.querySelector(IN_USE) && !region.contains(pressed)) return;
     event.preventDefault();
     postponed = true;
   }

@@ -42,6 +42,10 @@
     }));
   }
 
+  function markAll() {
+    for (const field of document.querySelectorAll(".setting .control > :is(input:not([type=hidden]), select, textarea)")) mark(field);
+  }
+
   search.addEventListener("input", () => { find(); remember(); });
   search.form.addEventListener("submit", (event) => event.preventDefault());
   document.addEventListener("input", (event) => {
@@ -49,8 +53,8 @@
     mark(event.target);
     plan();
   });
-  document.addEventListener("htmx:afterSettle", () => { find(); plan(); });
-  for (const field of document.querySelectorAll(".setting .control > :is(input:not([type=hidden]), select, textarea)")) mark(field);
+  document.addEventListener("htmx:afterSettle", () => { find(); markAll(); plan(); });
+  markAll();
   find();
   plan();
 })();
