@@ -231,3 +231,18 @@ def test_connection_details_tell_the_mode_that_there_is_now(
     # What was chosen stays so.
     expect(owner.get_by_text("With CONN_MAX_AGE above 0")).to_be_visible(timeout=5000)
     api.delete(f"/v2{place}/changing")
+
+
+def test_who_is_about_to_delete_a_pool_sees_it_as_it_is_now(
+    owner: Page, api: httpx.Client, cluster: Mapping[str, Any]
+) -> None:
+    place = f"/databases/{cluster['id']}/pools"
+    shape = {"mode": "transaction", "size": 1, "db": "defaultdb", "user": "doadmin"}
+    api.post(f"/v2{place}", json=shape | {"name": "ending"})
+    owner.goto(f"{place}/ending/delete")
+    expect(owner.locator("#what-happens")).to_contain_text("Its 1 backend connection is")
+    owner.get_by_label("Type the pool’s name").fill("chang")
+    api.put(f"/v2{place}/ending", json=shape | {"size": 2})
+    expect(owner.locator("#what-happens")).to_contain_text("Its 2 backend conn", timeout=5000)
+    expect(owner.get_by_label("Type the pool’s name")).to_have_value("chang")
+    api.delete(f"/v2{place}/ending")
