@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from poolkeeper.domain.errors import BudgetExceeded, InvalidField
+from poolkeeper.domain.errors import BudgetExceeded, InvalidField, InvalidRequest
 
 MAX_POOL_SIZE = 2**31 - 1
 
@@ -70,16 +70,23 @@ def parse_mode(text: str) -> PoolMode:
 
 
 def admit_shape(shape: PoolShape, facts: PoolFacts) -> PoolShape:
-    """The shape, if the cluster can bear a pool like that; else InvalidField or BudgetExceeded."""
-    if not 1 <= shape.size <= MAX_POOL_SIZE:
-        raise InvalidField("size", f"{shape.size} is not a number from 1 to {facts.budget}")
-    if shape.db not in facts.databases:
-        raise InvalidField("db", f"there is no database {shape.db!r} in this cluster")
-    if shape.user is not None and shape.user not in facts.users:
-        raise InvalidField("user", f"there is no user {shape.user!r} in this cluster")
-    if shape.size + sum(facts.held.values()) > facts.budget:
-        raise BudgetExceeded(shape.size, facts.budget, facts.held)
+    """The shape, if the cluster can bear a pool like that; else raises the first objection."""
+    for objection in list_objections(shape, facts):
+        raise objection
     return shape
+
+
+def list_objections(shape: PoolShape, facts: PoolFacts) -> Iterator[InvalidRequest]:
+    """All that speaks against such a pool: InvalidField, BudgetExceeded; at most one a field."""
+    is_number = 1 <= shape.size <= MAX_POOL_SIZE
+    if not is_number:
+        yield InvalidField("size", f"{shape.size} is not a number from 1 to {facts.budget}")
+    if shape.db not in facts.databases:
+        yield InvalidField("db", f"there is no database {shape.db!r} in this cluster")
+    if shape.user is not None and shape.user not in facts.users:
+        yield InvalidField("user", f"there is no user {shape.user!r} in this cluster")
+    if is_number and shape.size + sum(facts.held.values()) > facts.budget:
+        yield BudgetExceeded(shape.size, facts.budget, facts.held)
 
 
 def change_shape(

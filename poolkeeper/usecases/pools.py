@@ -8,7 +8,7 @@ from functools import partial
 from uuid import UUID
 
 from poolkeeper.domain.clusters import Cluster
-from poolkeeper.domain.errors import NotFound
+from poolkeeper.domain.errors import InvalidRequest, NameTaken, NotFound
 from poolkeeper.domain.events import Event, EventKind
 from poolkeeper.domain.names import parse_pool_name
 from poolkeeper.domain.plan import Clients, PoolPlan, plan_change
@@ -19,6 +19,7 @@ from poolkeeper.domain.pools import (
     PoolShape,
     admit_shape,
     change_shape,
+    list_objections,
 )
 from poolkeeper.store import clusters, databases, events, pools, users
 from poolkeeper.store.database import Transaction
@@ -76,6 +77,18 @@ def create_pool(
     withdraw = partial(_withdraw_creation, cluster_id, pool)
     await_in_force(context, actor, _intent(cluster_id, pool, event_id), withdraw)
     return pool
+
+
+def list_refusals(
+    context: Context, cluster_id: UUID, name: str, shape: PoolShape
+) -> list[InvalidRequest]:
+    """All that speaks against creating such a pool, where creating it raises the first. Raises
+    NotFound."""
+    with context.store.read() as tx:
+        cluster = require_cluster(tx, cluster_id)
+        found = pools.find_pool(tx, cluster_id, name)
+        objections = list(list_objections(shape, _read_facts(context, tx, cluster, name)))
+    return [NameTaken("pool"), *objections] if found else objections
 
 
 def update_pool(

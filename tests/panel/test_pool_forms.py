@@ -128,6 +128,24 @@ def test_an_error_stands_beside_its_field_and_nothing_typed_is_lost(
     assert len(list_pools(panel.context, cluster_id)) == 1
 
 
+def test_all_that_is_wrong_is_said_at_once(panel: Panel, cluster_id: UUID) -> None:
+    browser = panel.browse_as(READ, CREATE)
+    browser.get(f"/databases/{cluster_id}/new-pool")
+    wrong = {"name": "a", "db": "nowhere", "user": "nobody", "size": "23"}
+    answer = browser.send(f"/databases/{cluster_id}/new-pool", NEW | wrong)
+    assert answer.status_code == 422
+    for says in (
+        "3 to 63 characters",
+        "there is no database",
+        "there is no user",
+        "asked for 23, 22 left of 22",
+    ):
+        assert says in answer.text, says
+    answer = browser.send(f"/databases/{cluster_id}/new-pool", NEW | {"name": "a", "size": "few"})
+    assert "3 to 63 characters" in answer.text and "must be a whole number" in answer.text
+    assert list_pools(panel.context, cluster_id) == []
+
+
 def test_what_pgbouncer_refuses_is_said_above_the_form(panel: Panel, cluster_id: UUID) -> None:
     panel.reconciler.refusals["pool:web"] = "PgBouncer would not have <it>"
     browser = panel.browse_as(READ, CREATE)

@@ -40,12 +40,13 @@ def show_new(visit: Visit) -> Response:
 def create(visit: Visit) -> Response:
     """Create the pool; its connection details open."""
     form = visit.read_form("name", *_SHAPE)
-    name = form["name"].strip()
+    name, shape = form["name"].strip(), None
     with form.attempt():
-        parse_pool_name(name)
-        pools.create_pool(visit.context, visit.actor, visit.cluster_id, name, _read_shape(form))
+        shape = _read_shape(form)
+        pools.create_pool(visit.context, visit.actor, visit.cluster_id, name, shape)
         path = f"/databases/{visit.cluster_id}/pools/{quote(name)}/connect"
         return visit.redirect(path, f"Pool {name} has been created.")
+    _note_all(visit, form, name, shape)
     return _show_new(visit, form, 422)
 
 
@@ -100,6 +101,15 @@ def delete(visit: Visit) -> Response:
         pools.delete_pool(visit.context, visit.actor, visit.cluster_id, name)
         return visit.redirect(_list_path(visit), f"Pool {name} has been deleted.")
     return _show_delete(visit, form, 422)
+
+
+def _note_all(visit: Visit, form: Form, name: str, shape: PoolShape | None) -> None:
+    """A person is told at once of all that is wrong, not of one thing after the other."""
+    with form.attempt():
+        parse_pool_name(name)
+    if shape is not None:
+        for each in pools.list_refusals(visit.context, visit.cluster_id, name, shape):
+            form.note(each, each.field)
 
 
 def _read_shape(form: Form) -> PoolShape:
