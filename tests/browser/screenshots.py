@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -36,7 +37,8 @@ _LOOKS: dict[str, dict[str, Any]] = {
     "narrow": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light"},
 }
 _TALLEST = 2600
-_COLOURS = 200
+_COLOURS = 256
+_ALL_COLOURS = 2**24
 
 _LONG = "nightly-reports-of-the-european-warehouse-and-its-suppliers-2026"[:63]
 _POOLS: tuple[dict[str, Any], ...] = (
@@ -60,6 +62,8 @@ _LOADS = (
 _WORK = "SELECT pg_sleep({}), count(*) FROM pg_am"
 # A control plane needs about as long to start.
 _RESTART_SECONDS = 6
+# A creation is over by then, and is taken at once.
+_UNTIL_DRAWN = timedelta(seconds=1.8)
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,8 @@ def _take_all(page: Page, plane: Plane, shop: Shop, look: str, folder: Path) -> 
         body = {"name": f"new-{look}", "engine": "pg", "num_nodes": 1}
         where = {"size": "db-s-1vcpu-1gb", "region": "nyc1"}
         made = api.post("/v2/databases", json=body | where).json()["database"]
-        take(page, f"/databases/{made['id']}", folder / f"cluster-creation-{look}.png", plane)
+        created = folder / f"cluster-creation-{look}.png"
+        take(page, f"/databases/{made['id']}", created, plane, settle=timedelta())
         # It goes on by itself once the cluster is online.
         page.goto("about:blank")
         wait_until(
@@ -126,7 +131,9 @@ def name_file(path: str) -> str:
     return path.strip("/").replace("/", "-")
 
 
-def take(page: Page, address: str, file: Path, plane: Plane) -> None:
+def take(
+    page: Page, address: str, file: Path, plane: Plane, settle: timedelta = _UNTIL_DRAWN
+) -> None:
     """One picture, once the page has numbers and its charts are drawn."""
     page.goto(f"{plane.url}{address}")
     page.wait_for_load_state("load")
@@ -135,14 +142,20 @@ def take(page: Page, address: str, file: Path, plane: Plane) -> None:
     size = page.viewport_size
     assert size is not None
     page.set_viewport_size({"width": size["width"], "height": max(height, size["height"])})
-    page.wait_for_timeout(1800)
+    page.wait_for_timeout(settle.total_seconds() * 1000)
     page.screenshot(path=file, animations="disabled", caret="hide")
     page.set_viewport_size(size)
-    with Image.open(file) as picture:
-        small = picture.convert("RGB").quantize(
-            _COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
-        )
-    small.save(file, optimize=True)
+    _make_smaller(file)
+
+
+def _make_smaller(file: Path) -> None:
+    """Only the colours that are seen most, those exactly."""
+    with Image.open(file) as opened:
+        picture = opened.convert("RGB")
+    counted = cast(list[tuple[int, tuple[int, int, int]]], picture.getcolors(_ALL_COLOURS))
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([part for _, colour in sorted(counted)[-_COLOURS:] for part in colour])
+    picture.quantize(palette=palette, dither=Image.Dither.NONE).save(file, optimize=True)
 
 
 @contextmanager
