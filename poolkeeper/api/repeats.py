@@ -55,6 +55,8 @@ def watch_delivery(handle: Handler) -> Handler:
     async def attend(request: Request) -> Response:
         context: Context = request.app.state.context
         request.state.attempt = attempt = await _read_attempt(request)
+        connection = request.scope.get("extensions", {}).get(CONNECTION, {}).get("socket")
+        sent_before = connection.count_sent() if connection and connection.is_open() else 0
         departure = asyncio.create_task(_note_departure(request, attempt))
         try:
             response = await handle(request)
@@ -64,8 +66,7 @@ def watch_delivery(handle: Handler) -> Handler:
         finally:
             departure.cancel()
         # Run once the answer is sent, so it takes no longer for it.
-        connection = request.scope.get("extensions", {}).get(CONNECTION, {}).get("socket")
-        response.background = BackgroundTask(_settle, context, attempt, connection)
+        response.background = BackgroundTask(_settle, context, attempt, connection, sent_before)
         return response
 
     return attend
@@ -86,9 +87,11 @@ async def _note_departure(request: Request, attempt: Attempt) -> None:
     attempt.abandoned = True
 
 
-async def _settle(context: Context, attempt: Attempt, connection: Connection | None) -> None:
+async def _settle(
+    context: Context, attempt: Attempt, connection: Connection | None, sent_before: int
+) -> None:
     try:
-        if attempt.abandoned or not await _arrives(context, attempt, connection):
+        if attempt.abandoned or not await _arrives(context, attempt, connection, sent_before):
             return
         # If it was taken for lost, another may be about to answer the same call.
         if context.attempts.find_bearer(attempt.call) in (attempt, None):
@@ -98,11 +101,16 @@ async def _settle(context: Context, attempt: Attempt, connection: Connection | N
         context.attempts.end(attempt)
 
 
-async def _arrives(context: Context, attempt: Attempt, connection: Connection | None) -> bool:
+async def _arrives(
+    context: Context, attempt: Attempt, connection: Connection | None, sent_before: int
+) -> bool:
     """Whether what was sent arrives at the caller's kernel; True if that cannot be known."""
     if connection is None or not connection.is_open():
         return connection is None
     sent, began, sleep = connection.count_sent(), time.monotonic(), _SHORTEST_SLEEP
+    if sent == sent_before:
+        # The caller hung up an instant before: asyncio, about to close, has sent nothing.
+        return False
     while connection.count_acknowledged() < sent:
         waited = time.monotonic() - began
         if not connection.is_open():
