@@ -138,7 +138,7 @@ def test_a_pool_from_its_creation_to_its_end(
     # Somebody else makes one: the table is there, and so is what goes with it.
     body = {"name": "theirs", "mode": "session", "size": 4, "db": "defaultdb", "user": "doadmin"}
     assert api.post(f"/v2{path}", json=body).status_code == 201
-    expect(page.locator("a.name")).to_have_text("theirs", timeout=2000)
+    expect(page.locator("a.name")).to_have_text("theirs", timeout=10_000)
     expect(page.get_by_role("heading", name="18 backend connections")).to_be_visible()
 
     create_in_window(page)

@@ -154,7 +154,7 @@ def test_a_cluster_is_changed_resized_under_load_and_destroyed(
     page.get_by_label("Add a tag").fill("half typ")
     window = {"day": "friday", "hour": "05:00"}
     assert api.put(f"{base}/maintenance", json=window).status_code == 204
-    expect(page.locator("#maintenance-now")).to_contain_text("Friday at 05:00 UTC", timeout=2000)
+    expect(page.locator("#maintenance-now")).to_contain_text("Friday at 05:00 UTC", timeout=10_000)
     expect(page.get_by_label("Add a tag")).to_have_value("half typ")
 
     rotate(page, direct)

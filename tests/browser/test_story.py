@@ -97,7 +97,7 @@ def _create_pools(page: Page, folder: Path) -> str:
     """One in each mode; returns the copied string of the first one."""
     page.get_by_role("link", name="Connection Pools").last.click()
     expect(page.get_by_text("No connection pool yet")).to_be_visible()
-    page.get_by_role("link", name="Create a pool").click()
+    page.get_by_role("link", name="Create a pool").last.click()
     expect(page.get_by_label("Transaction", exact=True)).to_be_checked()
     expect(page.get_by_label("Size", exact=True)).to_have_value("11")
     fill_in_pool(page, "web", "Transaction")
@@ -108,7 +108,7 @@ def _create_pools(page: Page, folder: Path) -> str:
         assert connection.execute("SELECT current_user").fetchone() == ("doadmin",)
     for name, mode in (("dumps", "Session"), ("lookups", "Statement")):
         page.get_by_role("link", name="Connection Pools").last.click()
-        page.get_by_role("link", name="Create a pool").click()
+        page.get_by_role("link", name="Create a pool").last.click()
         expect(page.get_by_role("dialog")).to_be_visible()
         fill_in_pool(page, name, mode, 3)
         with connect(copy_connection_string(page)) as connection:
@@ -263,7 +263,7 @@ def test_pools_are_created_changed_and_deleted_without_scripts(
     with open_page(java_script_enabled=False, width=390) as page:
         sign_in(page, plane.token)
         page.goto(f"{base}/pools")
-        page.get_by_role("link", name="Create a pool").click()
+        page.get_by_role("link", name="Create a pool").last.click()
         page.get_by_label("Name").fill("plain")
         page.get_by_label("Size", exact=True).fill("99")
         page.get_by_label("Session", exact=True).check()
