@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from typing import cast
 
 import pytest
 
+from poolkeeper.api.repeats import _arrives
 from poolkeeper.control_plane.connections import Connection, adopt, find
+from poolkeeper.domain.repeats import Call
+from poolkeeper.usecases.attempts import Attempt
+from poolkeeper.usecases.context import Context
 from tests.broken_network import let_through, swallow
 from tests.plane import wait_until
 
@@ -57,3 +63,17 @@ def test_of_a_closed_connection_is_known_what_arrived(
     assert not ours.is_open()
     assert ours.count_acknowledged() == len(_SENT)
     assert not ours.is_left()
+
+
+@pytest.mark.parametrize("answer", [b"", _SENT])
+def test_an_answer_that_was_never_sent_does_not_arrive(
+    ends: tuple[Connection, socket.socket], answer: bytes
+) -> None:
+    """Trap: whoever hangs up just then leaves us nothing unacknowledged, since asyncio drops
+    what is written to a connection that it is about to close."""
+    ours, _ = ends
+    before = ours.count_sent()
+    ours.sendall(answer)
+    attempt = Attempt(Call("token", "digest"))
+    arrives = _arrives(cast(Context, None), attempt, ours, before)
+    assert asyncio.run(arrives) is bool(answer)
