@@ -97,13 +97,8 @@ def is_deserted(folder: Path) -> bool:
 
 def observe_process(pid: int) -> ProcessFacts | None:
     """The process of that pid, whatever it is; None if there is none, or a dead one."""
-    try:
-        text = (PROC / str(pid) / "stat").read_text(errors="replace")
-    except OSError:
-        return None
-    # proc_pid_stat(5): the second field, the name, may itself hold spaces and brackets.
-    fields = text.rpartition(")")[2].split()
-    if fields[0] in _DEAD_STATES:
+    fields = _read_stat(pid)
+    if not fields or fields[0] in _DEAD_STATES:
         return None
     ticks = int(fields[19])
     return ProcessFacts(
@@ -112,6 +107,22 @@ def observe_process(pid: int) -> ProcessFacts | None:
         started_at=datetime.fromtimestamp(_boot_time() + ticks / os.sysconf("SC_CLK_TCK"), UTC),
         rss=int(fields[21]) * os.sysconf("SC_PAGE_SIZE"),
     )
+
+
+def is_listed(facts: ProcessFacts) -> bool:
+    """Whether the process table still has this very process, if only as a zombie."""
+    fields = _read_stat(facts.pid)
+    return bool(fields) and int(fields[19]) == facts.start_ticks
+
+
+def _read_stat(pid: int) -> list[str]:
+    """The fields of proc_pid_stat(5) from the third on, the state; empty if there is no such
+    process. The second, the name, may itself hold spaces and brackets."""
+    try:
+        text = (PROC / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
+        return []
+    return text.rpartition(")")[2].split()
 
 
 def _read_arguments(pid: int) -> list[str]:

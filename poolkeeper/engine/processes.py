@@ -15,7 +15,7 @@ from pathlib import Path
 from poolkeeper.domain.errors import ProcessFailed
 from poolkeeper.engine.accounts import Account
 from poolkeeper.engine.files import open_log
-from poolkeeper.engine.proc import PROC, ProcessFacts, is_marked, observe_process
+from poolkeeper.engine.proc import PROC, ProcessFacts, is_listed, is_marked
 
 # Ours is not handed on: it may hold secrets, and a server that is adopted by another version
 # of ourselves must not depend on how the first one was started.
@@ -117,7 +117,7 @@ def signal_process(facts: ProcessFacts, signum: int) -> bool:
     Raises PermissionError.
     """
     with _hold(facts) as descriptor:
-        if descriptor is None:
+        if descriptor is None or _has_ended(descriptor, 0):
             return False
         try:
             signal.pidfd_send_signal(descriptor, signum)
@@ -127,13 +127,13 @@ def signal_process(facts: ProcessFacts, signum: int) -> bool:
 
 
 def wait_gone(facts: ProcessFacts, timeout: float) -> bool:
-    """Wait until this process has ended; False if it still lives after ``timeout`` seconds."""
+    """Wait until this process has ended; False if it still lives after ``timeout`` seconds.
+
+    Ended means with all its threads, and so without its open files and ports: PgBouncer's
+    first thread is a zombie some milliseconds before its last lets go of them.
+    """
     with _hold(facts) as descriptor:
-        if descriptor is None:
-            return True
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        return bool(poll.poll(max(timeout, 0) * 1000))
+        return descriptor is None or _has_ended(descriptor, max(timeout, 0))
 
 
 @contextlib.contextmanager
@@ -149,11 +149,16 @@ def _hold(facts: ProcessFacts) -> Iterator[int | None]:
         yield None
         return
     try:
-        now = observe_process(facts.pid)
-        same = now is not None and now.start_ticks == facts.start_ticks
-        yield descriptor if same else None
+        yield descriptor if is_listed(facts) else None
     finally:
         os.close(descriptor)
+
+
+def _has_ended(descriptor: int, timeout: float) -> bool:
+    # pidfd_open(2): readable once the whole process has terminated, be it a zombie or not.
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(timeout * 1000))
 
 
 def _collect(pid: int) -> bool:

@@ -23,6 +23,8 @@ import pytest
 
 from poolkeeper import settings
 from poolkeeper.engine.pgbouncer.binary import find_binary
+from poolkeeper.engine.proc import observe_process
+from poolkeeper.engine.processes import signal_process, wait_gone
 from tests.e2e.load import running_load
 from tests.e2e.mortal import Mortal, ask_for_cluster, await_converged, await_served, check_files
 from tests.killed import MortalPlane
@@ -52,10 +54,12 @@ class Ward(Mortal):
             assert self.plane.process is not None
             self.plane.kill()
             return self.plane.process.pid
-        pid = self.find_pid(server)
-        os.kill(pid, signal.SIGKILL)
-        wait_until(f"{server} is dead", lambda: self.list_pids().get(server) != [pid])
-        return pid
+        facts = observe_process(self.find_pid(server))
+        assert facts is not None
+        signal_process(facts, signal.SIGKILL)
+        # Who dies has no command line any more while it still holds its port.
+        assert wait_gone(facts, 20), f"{server} does not die"
+        return facts.pid
 
     def await_new(self, server: str, old: int) -> None:
         wait_until(

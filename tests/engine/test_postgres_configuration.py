@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 
@@ -11,8 +10,8 @@ import pytest
 from poolkeeper.engine.files import write_if_changed
 from poolkeeper.engine.postgres import server
 from poolkeeper.engine.postgres.configuration import find_fault, find_floors
+from poolkeeper.engine.processes import signal_process, wait_gone
 from tests.engine.servers import Postgres
-from tests.plane import wait_until
 
 NOTHING = {"max_replication_slots": 0, "max_prepared_transactions": 0}
 
@@ -82,8 +81,8 @@ def test_prepared_transactions_are_counted_also_after_a_crash(mortal: Postgres) 
         connection.execute("BEGIN")
         connection.execute("CREATE TABLE public.kept ()")
         connection.execute("PREPARE TRANSACTION 'kept'")
-    os.kill(facts.pid, signal.SIGKILL)
-    wait_until("it is gone", lambda: server.find_postmaster(mortal.paths) is None)
+    signal_process(facts, signal.SIGKILL)
+    assert wait_gone(facts, 20)
     # It stands in the write-ahead log alone: as many as were allowed may.
     assert find(mortal, is_running=False)["max_prepared_transactions"] == 7
     mortal.start()

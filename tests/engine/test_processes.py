@@ -4,6 +4,7 @@ import resource
 import signal
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -148,6 +149,26 @@ def test_a_zombie_is_not_alive_and_is_collected(processes: Processes, marker: st
         assert not signal_process(facts, signal.SIGTERM)
         processes.reap()
         assert not (Path("/proc") / str(facts.pid)).exists()
+
+
+FIRST_THREAD_ENDS = """
+import ctypes, sys, threading
+threading.Thread(target=sys.stdin.read).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+def test_a_process_has_ended_once_all_its_threads_have() -> None:
+    """Until then it has its open files and its ports, though it looks like a zombie."""
+    argv = [sys.executable, "-c", FIRST_THREAD_ENDS]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE) as child:
+        facts = observe_process(child.pid)
+        assert facts is not None
+        wait_until("its first thread has ended", lambda: observe_process(child.pid) is None)
+        assert not wait_gone(facts, 0.05)
+        assert signal_process(facts, signal.SIGKILL)
+        assert wait_gone(facts, 5)
+        assert not signal_process(facts, signal.SIGKILL)
 
 
 def test_children_of_others_are_not_collected(processes: Processes) -> None:
