@@ -31,7 +31,8 @@ class Kind(enum.StrEnum):
 @dataclass(frozen=True)
 class Value:
     """A number that is stored. ``peaks``: where seconds are folded into one point, their
-    greatest is kept beside their mean, and is read as ``name.max``."""
+    greatest is kept beside their mean, and is read as ``name.max``. A sum has peaks of its own:
+    its parts need not have had theirs at the same second."""
 
     name: str
     unit: str
@@ -55,22 +56,22 @@ class Ratio:
 STORED: Mapping[Kind, tuple[Value, ...]] = {
     Kind.HOST: (
         Value("cpu_percent", "percent of all processors", peaks=True),
-        Value("memory_used_bytes", "bytes"),
-        Value("memory_total_bytes", "bytes"),
-        Value("load_1m", "processes"),
-        Value("disk_used_bytes", "bytes"),
-        Value("disk_total_bytes", "bytes"),
+        Value("memory_used_bytes", "bytes", peaks=True),
+        Value("memory_total_bytes", "bytes", peaks=True),
+        Value("load_1m", "processes", peaks=True),
+        Value("disk_used_bytes", "bytes", peaks=True),
+        Value("disk_total_bytes", "bytes", peaks=True),
         Value("control_plane_cpu_percent", "percent of a processor"),
         Value("control_plane_memory_bytes", "bytes"),
     ),
     Kind.CLUSTER: (
         Value("postgres_cpu_percent", "percent of a processor", peaks=True),
         Value("pooler_cpu_percent", "percent of a processor", peaks=True),
-        Value("postgres_memory_bytes", "bytes"),
-        Value("pooler_memory_bytes", "bytes"),
-        Value("database_bytes", "bytes"),
+        Value("postgres_memory_bytes", "bytes", peaks=True),
+        Value("pooler_memory_bytes", "bytes", peaks=True),
+        Value("database_bytes", "bytes", peaks=True),
         Value("xacts_per_second", "1/s", peaks=True),
-        Value("rollbacks_per_second", "1/s"),
+        Value("rollbacks_per_second", "1/s", peaks=True),
         Value("blocks_hit_per_second", "1/s"),
         Value("blocks_read_per_second", "1/s"),
         Value("temp_bytes_per_second", "bytes/s"),
@@ -78,8 +79,8 @@ STORED: Mapping[Kind, tuple[Value, ...]] = {
         Value("connections_pooled", "connections", peaks=True),
         Value("connections_direct", "connections", peaks=True),
         Value("connections_own", "connections"),
-        Value("connections_reserved", "connections"),
-        Value("connections_free", "connections"),
+        Value("connections_reserved", "connections", peaks=True),
+        Value("connections_free", "connections", peaks=True),
         Value("connections_max", "connections"),
         Value("connections_active", "connections", peaks=True),
         Value("connections_idle_in_transaction", "connections", peaks=True),
@@ -93,8 +94,8 @@ STORED: Mapping[Kind, tuple[Value, ...]] = {
         Value("clients_active", "connections", peaks=True),
         Value("clients_waiting", "connections", peaks=True),
         Value("backends_active", "connections", peaks=True),
-        Value("backends_idle", "connections"),
-        Value("size", "connections"),
+        Value("backends_idle", "connections", peaks=True),
+        Value("size", "connections", peaks=True),
         Value("maxwait_seconds", "s", peaks=True),
         Value("xacts_per_second", "1/s", peaks=True),
         Value("queries_per_second", "1/s", peaks=True),
@@ -104,6 +105,7 @@ STORED: Mapping[Kind, tuple[Value, ...]] = {
         Value("assignments_per_second", "1/s"),
         Value("received_bytes_per_second", "bytes/s"),
         Value("sent_bytes_per_second", "bytes/s"),
+        Value("backends", "connections", peaks=True),
     ),
 }
 

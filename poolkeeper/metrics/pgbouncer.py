@@ -104,5 +104,6 @@ def _describe(load: PoolLoad) -> dict[str, float | None]:
         "clients_waiting": load.clients_waiting,
         "backends_active": load.backends_active,
         "backends_idle": load.backends_idle,
+        "backends": load.backends_active + load.backends_idle,
         "maxwait_seconds": load.maxwait_seconds,
     }

@@ -166,15 +166,14 @@ def list_pool_charts(pool: str) -> list[Chart]:
 
 def _chart_connections(detail: ClusterDetail) -> Chart:
     shown = choose_pools(detail)
-    backends = [(f"pool.{name}.backends_active", f"pool.{name}.backends_idle") for name in shown]
+    backends = tuple(f"pool.{name}.backends" for name in shown)
     lines = [
-        Line(name, terms, tone=f"tone-{index}")
-        for index, (name, terms) in enumerate(zip(shown, backends, strict=True))
+        Line(name, (term,), tone=f"tone-{index}")
+        for index, (name, term) in enumerate(zip(shown, backends, strict=True))
     ]
     if len(detail.pools) > len(shown) or not shown:
-        rest = tuple(term for terms in backends for term in terms)
         label = "other pools" if shown else "pools"
-        lines.append(Line(label, ("cluster.connections_pooled",), rest, tone="tone-rest"))
+        lines.append(Line(label, ("cluster.connections_pooled",), backends, tone="tone-rest"))
     lines += [
         Line("direct", ("cluster.connections_direct",), tone="tone-direct"),
         Line("reserved", ("cluster.connections_reserved",), tone="tone-reserved"),

@@ -69,7 +69,7 @@ class Chart:
 @dataclass(frozen=True)
 class LineSummary:
     """What a line comes to over the span. ``greatest``: of any second; None where that is not
-    known, because only means over more than a second were kept."""
+    known, because it is worked out from means over more than a second."""
 
     line: Line
     points: Points

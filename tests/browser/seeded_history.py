@@ -75,6 +75,7 @@ def _keep_within_size(pool: dict[str, float | None]) -> None:
     active = min(round(pool.get("backends_active") or 0), size)
     pool["backends_active"] = active
     pool["backends_idle"] = min(round(pool.get("backends_idle") or 0), size - active)
+    pool["backends"] = active + pool["backends_idle"]
     for name in ("clients_active", "clients_waiting"):
         pool[name] = round(pool.get(name) or 0)
 
@@ -83,10 +84,7 @@ def _balance(
     cluster: dict[str, float | None], pools: Mapping[str, Mapping[str, float | None]]
 ) -> None:
     """All of ``max_connections`` is somewhere."""
-    pooled = sum(
-        (pool.get("backends_active") or 0) + (pool.get("backends_idle") or 0)
-        for pool in pools.values()
-    )
+    pooled = sum(pool.get("backends") or 0 for pool in pools.values())
     direct = round(cluster.get("connections_direct") or 0)
     reserved = cluster.get("connections_reserved") or 0
     cluster["connections_pooled"] = pooled

@@ -16,6 +16,7 @@ import pytest
 
 from poolkeeper.domain.samples import HOST, STORED, Kind, Sample, Series, Subject
 from poolkeeper.metrics.history import History
+from poolkeeper.metrics.tiers import TIERS
 from tests.plane import wait_until
 
 CLUSTER = UUID(int=7)
@@ -331,7 +332,8 @@ def test_a_pool_takes_little_room(path: Path) -> None:
         )
     connection.close()
     history.stop()
-    assert 15 * sizes[1] + 144 * sizes[10] + 720 * sizes[60] < 4_200_000
+    rows = {tier.step: tier.keep // tier.span for tier in TIERS}
+    assert sum(rows[step] * size for step, size in sizes.items()) < 5_000_000
 
 
 def count_blocks(path: Path, step: int) -> int:
@@ -355,6 +357,7 @@ from pathlib import Path
 from uuid import UUID
 from poolkeeper.domain.samples import Sample
 from poolkeeper.metrics.history import History
+from poolkeeper.metrics.tiers import TIERS
 
 history = History(Path(sys.argv[1]))
 history.start()

@@ -61,11 +61,11 @@ def test_the_columns_of_a_kind_do_not_change_their_places() -> None:
     places = {kind: list(column_indices(kind)) for kind in Kind}
     assert places[Kind.POOL][:8] == [
         *("clients_active", "clients_active.max", "clients_waiting", "clients_waiting.max"),
-        *("backends_active", "backends_active.max", "backends_idle", "size"),
+        *("backends_active", "backends_active.max", "backends_idle", "backends_idle.max"),
     ]
-    assert places[Kind.POOL][19] == "sent_bytes_per_second"
-    assert places[Kind.CLUSTER][35] == "maxwait_seconds.max"
-    assert places[Kind.HOST][8] == "control_plane_memory_bytes"
+    assert places[Kind.POOL][23] == "backends.max"
+    assert places[Kind.CLUSTER][41] == "maxwait_seconds.max"
+    assert places[Kind.HOST][13] == "control_plane_memory_bytes"
     for kind in Kind:
         assert len(places[kind]) == sum(1 + value.peaks for value in STORED[kind])
 

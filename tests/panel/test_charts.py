@@ -24,7 +24,7 @@ from tests.panel.browsing import Panel
 from tests.panel.sampling import put_samples
 
 SHAPE = PoolShape("defaultdb", "doadmin", PoolMode.TRANSACTION, 2)
-POOL = {"backends_active": 2.0, "backends_idle": 1.0, "size": 2.0}
+POOL = {"backends_active": 2.0, "backends_idle": 1.0, "backends": 3.0, "size": 2.0}
 
 
 def read_charts(panel: Panel, cluster_id: UUID, span: str = "15m", pool: str = "") -> Any:
@@ -76,15 +76,15 @@ def test_longer_spans_have_fewer_points(panel: Panel, span: str, step: int) -> N
 def test_the_greatest_is_that_of_a_second_or_is_not_told(panel: Panel, span: str) -> None:
     cluster_id = panel.create_cluster()
     for peak in (90.0, 10.0):
-        values = {"xacts_per_second": peak, "rollbacks_per_second": peak, "cache_hit_ratio": 0.5}
-        put_samples(panel, cluster_id, values)
+        blocks = {"blocks_hit_per_second": peak, "blocks_read_per_second": peak}
+        put_samples(panel, cluster_id, {"xacts_per_second": peak, **blocks})
         panel.clock.advance(seconds=1)
     charts = read_charts(panel, cluster_id, span)
     counted = line(charts, "transactions", "all")
     assert (counted["max"], counted["values"][-1]) == (90, 50)
-    # Of these the file has only means over more than a second.
-    rolled_back = line(charts, "transactions", "rolled back")
-    assert (rolled_back["max"], rolled_back["mean"]) == (None, 50)
+    # A ratio is worked out from means over more than a second.
+    cached = line(charts, "cache", "in shared buffers")
+    assert (cached["max"], cached["mean"]) == (None, 0.5)
     page = panel.browse_as(READ).get(f"/databases/{cluster_id}?span={span}").text
     assert "each point is a mean" in page
     assert "each point is a mean" not in panel.browse_as(READ).get(f"/databases/{cluster_id}").text
