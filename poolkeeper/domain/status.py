@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -98,6 +99,37 @@ class PoolLoad:
     backends_active: int
     backends_idle: int
     maxwait_seconds: float
+
+    @property
+    def backends(self) -> int:
+        return self.backends_active + self.backends_idle
+
+    def list_numbers(self) -> dict[str, float]:
+        """By the names that samples and the panel's live stream give them."""
+        return {
+            "clients_active": self.clients_active,
+            "clients_waiting": self.clients_waiting,
+            "backends_active": self.backends_active,
+            "backends_idle": self.backends_idle,
+            "backends": self.backends,
+            "maxwait_seconds": self.maxwait_seconds,
+        }
+
+
+# PgBouncer does not list a pool before its first client.
+IDLE = PoolLoad(0, 0, 0, 0, 0.0)
+
+
+def sum_loads(loads: Iterable[PoolLoad]) -> PoolLoad:
+    """All of them together; of the longest wait, the longest."""
+    loads = list(loads)
+    return PoolLoad(
+        sum(load.clients_active for load in loads),
+        sum(load.clients_waiting for load in loads),
+        sum(load.backends_active for load in loads),
+        sum(load.backends_idle for load in loads),
+        max((load.maxwait_seconds for load in loads), default=0.0),
+    )
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,12 @@ from dataclasses import asdict, dataclass
 from poolkeeper.domain.clusters import Desired
 from poolkeeper.domain.errors import ConsoleUnreachable
 from poolkeeper.domain.samples import Values
-from poolkeeper.domain.status import PoolLoad
+from poolkeeper.domain.status import IDLE, PoolLoad, sum_loads
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.pgbouncer.console import Console
 from poolkeeper.engine.pgbouncer.shown import PoolTotals
 from poolkeeper.metrics.rates import Rates
 
-_IDLE = PoolLoad(0, 0, 0, 0, 0.0)
 _NOTHING = PoolTotals(0, 0, 0, 0, 0, 0.0, 0.0, 0.0)
 # Counters of PgBouncer → what their growth per second is called.
 _RATES = {
@@ -57,12 +56,11 @@ class PoolerSource:
         at = time.monotonic()
         sizes = {pool.name: pool.shape.size for pool in desired.pools if pool.deleted_at is None}
         self._rates = {name: self._rates.get(name) or Rates() for name in sizes}
-        # PgBouncer does not list a pool before its first client.
         return PoolerReading(
             loads,
             {
                 name: {
-                    **_describe(loads.get(name, _IDLE)),
+                    **loads.get(name, IDLE).list_numbers(),
                     **self._advance(name, at, totals.get(name, _NOTHING)),
                     "size": size,
                 }
@@ -91,19 +89,9 @@ class PoolerSource:
 
 def sum_clients(loads: Mapping[str, PoolLoad]) -> Values:
     """The clients of all pools together, and the longest wait of any."""
+    together = sum_loads(loads.values())
     return {
-        "clients_active": sum(load.clients_active for load in loads.values()),
-        "clients_waiting": sum(load.clients_waiting for load in loads.values()),
-        "maxwait_seconds": max((load.maxwait_seconds for load in loads.values()), default=0.0),
-    }
-
-
-def _describe(load: PoolLoad) -> dict[str, float | None]:
-    return {
-        "clients_active": load.clients_active,
-        "clients_waiting": load.clients_waiting,
-        "backends_active": load.backends_active,
-        "backends_idle": load.backends_idle,
-        "backends": load.backends_active + load.backends_idle,
-        "maxwait_seconds": load.maxwait_seconds,
+        "clients_active": together.clients_active,
+        "clients_waiting": together.clients_waiting,
+        "maxwait_seconds": together.maxwait_seconds,
     }

@@ -11,11 +11,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from uuid import UUID
 
 from poolkeeper.domain.samples import Values
-from poolkeeper.domain.status import PoolLoad
+from poolkeeper.domain.status import IDLE, sum_loads
 from poolkeeper.panel.live import Numbers
 from poolkeeper.usecases.context import Context
 
@@ -37,9 +36,6 @@ POOL = (
     *("xact_seconds", "query_seconds", "wait_seconds", "size"),
 )
 
-# PgBouncer does not list a pool before its first client.
-_IDLE = PoolLoad(0, 0, 0, 0, 0.0)
-
 # More than a chart or a person can tell apart, and much less to send.
 _DIGITS = 4
 
@@ -58,11 +54,13 @@ def read_latest(context: Context, cluster_id: UUID) -> dict[str, float | int | N
     # A pool that PgBouncer did not tell of in that second is a gap, and not as it was before.
     names = loads.keys() if sample is None else sample.pools.keys()
     for name in names:
-        for field, value in _list_fields(loads.get(name, _IDLE)).items():
-            numbers[f"pool.{name}.{field}"] = value
+        load = loads.get(name, IDLE).list_numbers()
+        load["maxwait_seconds"] = shorten(load["maxwait_seconds"]) or 0
+        numbers |= {f"pool.{name}.{field}": value for field, value in load.items()}
     for name, values in (sample.pools if sample else {}).items():
         numbers |= _pick(f"pool.{name}", POOL, values)
-    return numbers | {f"pools.{field}": value for field, value in sum_loads(loads).items()}
+    together = sum_loads(loads.values()).list_numbers()
+    return numbers | {f"pools.{field}": value for field, value in together.items()}
 
 
 def summarise(context: Context) -> dict[UUID, Numbers]:
@@ -70,34 +68,10 @@ def summarise(context: Context) -> dict[UUID, Numbers]:
     observations = context.observations
     return {
         cluster_id: {
-            **sum_loads(observations.loads(cluster_id)),
+            **sum_loads(observations.loads(cluster_id).values()).list_numbers(),
             "xacts_per_second": read_rate(context, cluster_id),
         }
         for cluster_id in observations.list_clusters()
-    }
-
-
-def sum_loads(loads: Mapping[str, PoolLoad]) -> dict[str, float | int]:
-    """All pools of a cluster together; of the longest wait, the longest."""
-    values = loads.values()
-    return {
-        "clients_active": sum(load.clients_active for load in values),
-        "clients_waiting": sum(load.clients_waiting for load in values),
-        "backends_active": sum(load.backends_active for load in values),
-        "backends_idle": sum(load.backends_idle for load in values),
-        "backends": sum(load.backends_active + load.backends_idle for load in values),
-        "maxwait_seconds": max((load.maxwait_seconds for load in values), default=0.0),
-    }
-
-
-def _list_fields(load: PoolLoad) -> dict[str, float | int]:
-    return {
-        "clients_active": load.clients_active,
-        "clients_waiting": load.clients_waiting,
-        "backends_active": load.backends_active,
-        "backends_idle": load.backends_idle,
-        "backends": load.backends_active + load.backends_idle,
-        "maxwait_seconds": shorten(load.maxwait_seconds) or 0,
     }
 
 

@@ -88,7 +88,7 @@ def judge_standing(detail: ClusterDetail) -> Standing:
         steps=_list_steps(state) if is_creating else (),
         budget=count_budget(detail.cluster, state),
         held=sum(share.held for share in shares),
-        used=sum(load.backends_active + load.backends_idle for load in detail.loads.values()),
+        used=sum(load.backends for load in detail.loads.values()),
         shares=shares,
     )
 
@@ -98,7 +98,6 @@ def judge_summary(summary: ClusterSummary) -> Standing:
     state = summary.state
     word, tone = word_phase(state.phase if state else Phase.CREATING)
     is_creating = state is None or not state.was_online
-    loads = summary.loads.values()
     return Standing(
         word=word,
         tone=tone,
@@ -107,7 +106,7 @@ def judge_summary(summary: ClusterSummary) -> Standing:
         steps=_list_steps(state) if is_creating else (),
         budget=count_budget(summary.cluster, state),
         held=summary.held,
-        used=sum(load.backends_active + load.backends_idle for load in loads),
+        used=sum(load.backends for load in summary.loads.values()),
         shares=(),
     )
 

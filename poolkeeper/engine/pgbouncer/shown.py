@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from poolkeeper.domain.names import CONSOLE_DATABASE
-from poolkeeper.domain.status import PoolLoad
+from poolkeeper.domain.status import PoolLoad, sum_loads
 
 Row = Mapping[str, str | None]
 
@@ -76,12 +76,12 @@ def read_entries(databases: Iterable[Row]) -> dict[str, ServedEntry]:
 
 def read_loads(pools: Iterable[Row]) -> dict[str, PoolLoad]:
     """From ``SHOW POOLS``, summed over the users of each pool."""
-    loads: dict[str, PoolLoad] = {}
+    loads: dict[str, list[PoolLoad]] = {}
     for row in pools:
         name = read_text(row, "database")
         if name != CONSOLE_DATABASE:
-            loads[name] = _add(loads.get(name), _load(row))
-    return loads
+            loads.setdefault(name, []).append(_load(row))
+    return {name: sum_loads(of_users) for name, of_users in loads.items()}
 
 
 def count_logins(pools: Iterable[Row], names: Collection[str]) -> int:
@@ -149,16 +149,4 @@ def _load(row: Row) -> PoolLoad:
         backends_active=_count(row, "sv_active"),
         backends_idle=_count(row, "sv_idle") + _count(row, "sv_used"),
         maxwait_seconds=_count(row, "maxwait") + _count(row, "maxwait_us") / 1_000_000,
-    )
-
-
-def _add(one: PoolLoad | None, other: PoolLoad) -> PoolLoad:
-    if one is None:
-        return other
-    return PoolLoad(
-        one.clients_active + other.clients_active,
-        one.clients_waiting + other.clients_waiting,
-        one.backends_active + other.backends_active,
-        one.backends_idle + other.backends_idle,
-        max(one.maxwait_seconds, other.maxwait_seconds),
     )

@@ -7,9 +7,9 @@ from contextlib import suppress
 from starlette.responses import Response
 
 from poolkeeper.domain.errors import InvalidField, NotFound
+from poolkeeper.domain.status import sum_loads
 from poolkeeper.domain.tokens import DELETE, UPDATE
 from poolkeeper.panel.forms import Form
-from poolkeeper.panel.live_numbers import sum_loads
 from poolkeeper.panel.routing import Pages
 from poolkeeper.panel.standing import judge_standing
 from poolkeeper.panel.visits import Visit
@@ -91,7 +91,7 @@ def _show_destroy(visit: Visit, form: Form, status: int) -> Response:
         cluster=detail.cluster,
         standing=judge_standing(detail),
         pools=len(detail.pools),
-        load=sum_loads(detail.loads),
+        load=sum_loads(detail.loads.values()),
         keep_days=visit.context.keep_data.total_seconds() / 86400,
         form=form,
     )

@@ -10,8 +10,9 @@ from starlette.responses import Response
 
 from poolkeeper.domain.clusters import Cluster
 from poolkeeper.domain.standing import ClusterSummary
+from poolkeeper.domain.status import PoolLoad, sum_loads
 from poolkeeper.domain.tokens import READ
-from poolkeeper.panel.live_numbers import read_rate, sum_loads
+from poolkeeper.panel.live_numbers import read_rate
 from poolkeeper.panel.routing import Pages
 from poolkeeper.panel.sparklines import Sparkline
 from poolkeeper.panel.standing import Standing, judge_summary
@@ -29,7 +30,7 @@ class Row:
     cluster: Cluster
     standing: Standing
     pools: int
-    load: Mapping[str, float | int]
+    load: PoolLoad
     spark: Sparkline
     rate: float | int | None
 
@@ -43,7 +44,7 @@ _SORTS: Mapping[str, tuple[str, Callable[[Row], Any]]] = {
     "version": ("version", lambda row: int(row.cluster.version)),
     "region": ("region", lambda row: row.cluster.region),
     "pools": ("pools", lambda row: row.pools),
-    "clients": ("clients", lambda row: row.load["clients_active"]),
+    "clients": ("clients", lambda row: row.load.clients_active),
     "rate": ("transactions", lambda row: row.rate or 0),
 }
 
@@ -77,7 +78,7 @@ def _describe(visit: Visit, summary: ClusterSummary, standing: Standing, spark: 
         summary.cluster,
         standing,
         summary.pools,
-        sum_loads(summary.loads),
+        sum_loads(summary.loads.values()),
         spark,
         read_rate(visit.context, summary.cluster.id),
     )
