@@ -69,7 +69,10 @@ class Maintained(Service):
             window = found["maintenance_window"]
             return bool(found["status"] == "online" and window["description"] == [])
 
-        wait_until("nothing waits any more", look)
+        try:
+            wait_until("nothing waits any more", look)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.read_cluster()}, {self.read_window()}") from None
 
     def set_window(self, opening: datetime) -> None:
         body = {"day": DAYS[opening.weekday()], "hour": f"{opening:%H:%M:%S}"}
