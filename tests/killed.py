@@ -128,7 +128,7 @@ class Nursery:
         """Control planes that run go on."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=60)
 
     def _is_ready(self) -> bool:
         assert self._process.poll() is None

@@ -23,8 +23,11 @@ COMMAND = (sys.executable, "-m", "poolkeeper")
 START_TIMEOUT = 90.0
 
 
-def wait_until(what: str, condition: Callable[[], Any], timeout: float = 20.0) -> Any:
-    """The condition's first true value; fails with your sentence."""
+def wait_until(what: str, condition: Callable[[], Any], timeout: float = 60.0) -> Any:
+    """The condition's first true value; fails with your sentence.
+
+    The timeout ends a test that has failed; no machine should be too slow for it.
+    """
     deadline = time.monotonic() + timeout
     while True:
         value = condition()
@@ -118,7 +121,7 @@ class Plane:
         """SIGTERM the control plane alone."""
         assert self.process is not None
         self.process.terminate()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=60)
 
     def destroy(self) -> None:
         """End everything it started, and remove its state."""

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.plane import Plane
 
@@ -27,6 +27,10 @@ _EXPECTED = (
     # And of what it was asking for when the page was left.
     *("htmx:afterRequest", "htmx:sendAbort", "htmx:sendError"),
 )
+
+# Milliseconds. How quick things are is what scripts/bench tells; a busy machine is no fault.
+_PATIENCE = 40_000
+expect.set_options(timeout=_PATIENCE)
 
 Open = Callable[..., AbstractContextManager[Page]]
 
@@ -60,7 +64,7 @@ def open_page(chromium: Browser, plane: Plane) -> Open:
         )
         try:
             page = context.new_page()
-            page.set_default_timeout(20_000)
+            page.set_default_timeout(_PATIENCE)
             with watched(page, address):
                 yield page
         finally:

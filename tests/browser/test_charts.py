@@ -72,8 +72,8 @@ def test_load_is_seen_as_it_comes(
         assert read_now(chart(owner, "backends"), "active") <= 2
         # Who they are, and that they wait, is told within seconds, and without anybody's doing.
         row = owner.get_by_role("row").filter(has=owner.get_by_role("rowheader", name="shop"))
-        expect(row.locator("td").first).to_have_text("6", timeout=25_000)
-        expect(owner.locator(".warnings")).to_contain_text("for a backend", timeout=25_000)
+        expect(row.locator("td").first).to_have_text("6")
+        expect(owner.locator(".warnings")).to_contain_text("for a backend")
     wait_until("it is over", lambda: read_now(throughput, "transactions") == 0)
 
 
@@ -112,11 +112,11 @@ def test_a_pool_of_somebody_else_gets_its_line(
     expect(connections.locator(".key")).to_contain_text("web")
     body = {"name": "late", "mode": "session", "size": 3, "db": "defaultdb", "user": "doadmin"}
     api.post(f"/v2/databases/{cluster['id']}/pools", json=body).raise_for_status()
-    expect(connections.locator(".key")).to_contain_text("late", timeout=5000)
+    expect(connections.locator(".key")).to_contain_text("late")
     with running_load(pool["connection"]["uri"], 1):
         wait_until("live numbers go on", lambda: read_now(connections, "web") > 0)
     api.delete(f"/v2/databases/{cluster['id']}/pools/late")
-    expect(connections.locator(".key")).not_to_contain_text("late", timeout=5000)
+    expect(connections.locator(".key")).not_to_contain_text("late")
 
 
 def test_charts_follow_the_colours_of_the_system_and_the_width(

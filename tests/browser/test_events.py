@@ -38,7 +38,7 @@ def test_what_others_change_appears_within_two_seconds(
 
         def appears(sentence: str) -> None:
             for page in both:
-                expect(newest(page)).to_contain_text(sentence, timeout=10_000)
+                expect(newest(page)).to_contain_text(sentence)
 
         assert api.post(pools, json=POOL).status_code == 201
         appears("Pool seen: created: transaction mode, size 5, defaultdb as doadmin")
@@ -47,7 +47,7 @@ def test_what_others_change_appears_within_two_seconds(
         for page in both:
             # How long that took is written down a moment later, and comes by itself, too.
             took = newest(page).locator("[data-label='In force after']")
-            expect(took).to_have_text(re.compile(r"^[\d.]+ m?s$"), timeout=10_000)
+            expect(took).to_have_text(re.compile(r"^[\d.]+ m?s$"))
         # It concerns no server, so the cluster itself stands as it did.
         tags = {"resources": [{"resource_id": cluster["id"], "resource_type": "database"}]}
         assert api.post("/v2/tags", json={"name": "seen"}).is_success
@@ -72,7 +72,7 @@ def test_searching_as_one_types(owner: Page, api: httpx.Client, cluster: Mapping
     expect(owner.get_by_label("Find")).to_have_value("ANNA")
     expect(rows).to_have_count(1)
     assert api.delete(f"/v2/databases/{cluster['id']}/users/anna").is_success
-    expect(rows).to_have_count(2, timeout=10_000)
+    expect(rows).to_have_count(2)
     owner.get_by_label("About").select_option("Pools")
     expect(owner.get_by_text("Nothing found")).to_be_visible()
     owner.get_by_role("link", name="Show everything").click()

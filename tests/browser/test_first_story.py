@@ -56,7 +56,7 @@ def test_from_signing_in_to_signing_out(visitor: Page, plane: Plane, api: httpx.
     # Somebody else makes a pool: it is there within two seconds, without anybody's doing.
     body = {"name": "web", "mode": "session", "size": 7, "db": "defaultdb", "user": "doadmin"}
     assert api.post(f"/v2/databases/{cluster_id}/pools", json=body).status_code == 201
-    expect(page.get_by_text("7 of 22 held by pools, 15 free")).to_be_visible(timeout=10_000)
+    expect(page.get_by_text("7 of 22 held by pools, 15 free")).to_be_visible()
 
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/sign-in")

@@ -21,7 +21,7 @@ def test_a_page_whose_subject_is_deleted_says_so_and_lives_no_longer(
     expect(owner.get_by_role("link", name="Edit").first).to_be_visible()
     assert api.delete(f"/v2{base}/pools/going").status_code == 204
     alert = owner.get_by_role("alert")
-    expect(alert).to_contain_text("This pool has been deleted", timeout=5000)
+    expect(alert).to_contain_text("This pool has been deleted")
     expect(owner.locator("main > [inert]").filter(has_text="Clients active")).to_have_count(1)
     expect(owner.locator("#toasts")).to_be_empty()
     # Nothing asks any more, not even the charts when somebody looks again.
@@ -39,7 +39,7 @@ def test_a_page_whose_subject_is_deleted_says_so_and_lives_no_longer(
     owner.get_by_role("link", name="Create a pool").click()
     expect(owner.get_by_role("dialog")).to_be_visible()
     assert api.delete(f"/v2{base}").status_code == 204
-    expect(alert).to_contain_text("This database cluster has been deleted", timeout=5000)
+    expect(alert).to_contain_text("This database cluster has been deleted")
     expect(owner.get_by_role("dialog")).not_to_be_visible()
     alert.get_by_role("link", name="All databases").click()
     owner.wait_for_url("**/databases")

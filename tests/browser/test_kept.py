@@ -29,7 +29,7 @@ def change(page: Page, api: httpx.Client, path: str, region: str) -> None:
     """Something is changed elsewhere, and that part of the page was loaded again."""
     page.evaluate(f"document.getElementById('{region}').dataset.old = 'yes'")
     api.post(f"/v2{path}/pools", json=_POOL | {"name": "kept-second"})
-    expect(page.locator(f"#{region}[data-old]")).to_have_count(0, timeout=5000)
+    expect(page.locator(f"#{region}[data-old]")).to_have_count(0)
     expect(page.locator(f"#{region}")).to_be_visible()
 
 
@@ -41,7 +41,7 @@ def test_the_keyboard_stays_where_it_was(owner: Page, api: httpx.Client, path: s
     expect(link).to_be_focused()
     # Gone itself: the keyboard is still in that part.
     assert api.delete(f"/v2{path}/pools/kept-first").status_code == 204
-    expect(link).to_have_count(0, timeout=5000)
+    expect(link).to_have_count(0)
     expect(owner.locator("#pools")).to_be_focused()
 
 
@@ -94,11 +94,11 @@ def test_fields_that_nobody_touched_follow_what_others_change(
     owner.goto(f"{path}/settings")
     expect(day).to_have_value("monday")
     api.put(f"/v2{path}/maintenance", json=window | {"day": "thursday"})
-    expect(day).to_have_value("thursday", timeout=5000)
+    expect(day).to_have_value("thursday")
     hour.select_option("07:00")
     hour.blur()
     api.put(f"/v2{path}/maintenance", json={"day": "friday", "hour": "05:00"})
-    expect(day).to_have_value("friday", timeout=5000)
+    expect(day).to_have_value("friday")
     expect(hour).to_have_value("07:00")
     # What was chosen is not what there was then: who saves it is told.
     owner.get_by_role("button", name="Save the window").click()
@@ -117,7 +117,7 @@ def test_settings_follow_what_others_change_and_keep_what_was_typed(
     found.blur()
     name = "log_min_duration_statement"
     api.patch(f"/v2{path}/config", json={"config": {name: 1234}})
-    expect(owner.locator(f"#field-{name}")).to_have_value("1234", timeout=5000)
+    expect(owner.locator(f"#field-{name}")).to_have_value("1234")
     expect(owner.locator(f"#field-{name}")).to_be_hidden()
     expect(typed).to_have_value("11")
     expect(owner.locator("#planned li")).to_have_count(1)

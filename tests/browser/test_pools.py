@@ -138,7 +138,7 @@ def test_a_pool_from_its_creation_to_its_end(
     # Somebody else makes one: the table is there, and so is what goes with it.
     body = {"name": "theirs", "mode": "session", "size": 4, "db": "defaultdb", "user": "doadmin"}
     assert api.post(f"/v2{path}", json=body).status_code == 201
-    expect(page.locator("a.name")).to_have_text("theirs", timeout=10_000)
+    expect(page.locator("a.name")).to_have_text("theirs")
     expect(page.get_by_role("heading", name="18 backend connections")).to_be_visible()
 
     create_in_window(page)
@@ -226,10 +226,10 @@ def test_connection_details_tell_the_mode_that_there_is_now(
     expect(owner.locator("#connect-mode h2")).to_have_text("Transaction mode")
     owner.locator("label[for=driver-django]").click()
     api.put(f"/v2{place}/changing", json=shape | {"mode": "session"})
-    expect(owner.locator("#connect-mode h2")).to_have_text("Session mode", timeout=5000)
-    expect(owner.locator("#connect-head .badge")).to_have_text("session", timeout=5000)
+    expect(owner.locator("#connect-mode h2")).to_have_text("Session mode")
+    expect(owner.locator("#connect-head .badge")).to_have_text("session")
     # What was chosen stays so.
-    expect(owner.get_by_text("With CONN_MAX_AGE above 0")).to_be_visible(timeout=5000)
+    expect(owner.get_by_text("With CONN_MAX_AGE above 0")).to_be_visible()
     api.delete(f"/v2{place}/changing")
 
 
@@ -243,6 +243,6 @@ def test_who_is_about_to_delete_a_pool_sees_it_as_it_is_now(
     expect(owner.locator("#what-happens")).to_contain_text("Its 1 backend connection is")
     owner.get_by_label("Type the pool’s name").fill("chang")
     api.put(f"/v2{place}/ending", json=shape | {"size": 2})
-    expect(owner.locator("#what-happens")).to_contain_text("Its 2 backend conn", timeout=5000)
+    expect(owner.locator("#what-happens")).to_contain_text("Its 2 backend conn")
     expect(owner.get_by_label("Type the pool’s name")).to_have_value("chang")
     api.delete(f"/v2{place}/ending")

@@ -97,7 +97,7 @@ def resize(page: Page) -> None:
     page.get_by_role("button", name=f"Resize to {BIGGER}").click()
     expect(page.get_by_text(f"The cluster becomes a {BIGGER}.")).to_be_visible()
     # By itself, once PostgreSQL has been restarted.
-    expect(page.locator("#size")).to_contain_text("47 backend connections", timeout=30_000)
+    expect(page.locator("#size")).to_contain_text("47 backend connections")
 
 
 def add_a_tag(page: Page) -> None:
@@ -154,7 +154,7 @@ def test_a_cluster_is_changed_resized_under_load_and_destroyed(
     page.get_by_label("Add a tag").fill("half typ")
     window = {"day": "friday", "hour": "05:00"}
     assert api.put(f"{base}/maintenance", json=window).status_code == 204
-    expect(page.locator("#maintenance-now")).to_contain_text("Friday at 05:00 UTC", timeout=10_000)
+    expect(page.locator("#maintenance-now")).to_contain_text("Friday at 05:00 UTC")
     expect(page.get_by_label("Add a tag")).to_have_value("half typ")
 
     rotate(page, direct)

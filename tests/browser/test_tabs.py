@@ -25,7 +25,7 @@ def open_tabs(context: BrowserContext, path: str, count: int) -> list[Page]:
 def expect_pool(tabs: list[Page], name: str) -> None:
     for tab in tabs:
         link = tab.get_by_role("rowheader", name=name, exact=True)
-        expect(link).to_be_visible(timeout=5000)
+        expect(link).to_be_visible()
 
 
 def test_eight_tabs_of_a_browser_all_show_what_is_changed(
@@ -46,7 +46,7 @@ def test_eight_tabs_of_a_browser_all_show_what_is_changed(
         api.delete(f"/v2{path}/seen-by-all")
         for tab in tabs:
             gone = tab.get_by_role("rowheader", name="seen-by-all", exact=True)
-            expect(gone).to_have_count(0, timeout=5000)
+            expect(gone).to_have_count(0)
 
 
 def test_every_tab_says_that_the_control_plane_is_away(open_page: Open) -> None:
@@ -119,9 +119,9 @@ def test_a_page_without_a_stream_says_that_it_is_not_kept_true(
     owner.route("**/live?*", lambda route: route.fulfill(status=429))
     owner.goto(f"/databases/{cluster['id']}/pools")
     banner = owner.get_by_text("Poolkeeper is not reachable")
-    expect(banner).to_be_visible(timeout=15_000)
+    expect(banner).to_be_visible()
     owner.unroute("**/live?*")
-    expect(banner).not_to_be_visible(timeout=15_000)
+    expect(banner).not_to_be_visible()
 
 
 def test_when_somebody_else_signs_in_no_tab_stays_with_who_was_before(
@@ -140,11 +140,11 @@ def test_when_somebody_else_signs_in_no_tab_stays_with_who_was_before(
         # It is the other's page now, at the same place, without what was typed.
         other = tab.get_by_text("Signed in as next-one").first
         asked = tab.get_by_label("API token")
-        expect(other.or_(asked).first).to_be_attached(timeout=30_000)
+        expect(other.or_(asked).first).to_be_attached()
         if asked.count():
             # It was there before the other had signed in.
             tab.reload()
-        expect(other).to_be_attached(timeout=15_000)
+        expect(other).to_be_attached()
         assert tab.url.endswith(path)
         tab.goto("/events")
         tab.go_back()

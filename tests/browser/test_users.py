@@ -66,9 +66,7 @@ def test_who_is_created_here_can_log_in_and_who_is_deleted_cannot(
         other.goto(path)
         page.goto(path)
         create_user(page, "app")
-        expect(other.get_by_role("link", name="app", exact=True)).to_be_visible(
-            timeout=2 * _SECONDS
-        )
+        expect(other.get_by_role("link", name="app", exact=True)).to_be_visible()
     password = reveal_password(page, "app")
     _create_database(page, path)
     uri = read_uri(api, fresh, "app", password, "shop")
@@ -212,7 +210,7 @@ def test_users_are_found_while_one_types(owner: Page, api: httpx.Client) -> None
     # What is loaded again is what was found.
     owner.locator("#users a").first.focus()
     assert api.post(f"/v2{base}/users", json={"name": "user-12"}).status_code == 201
-    expect(links).to_have_count(3, timeout=5000)
+    expect(links).to_have_count(3)
     owner.reload()
     expect(links).to_have_count(3)
     api.delete(f"/v2{base}")

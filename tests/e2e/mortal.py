@@ -115,7 +115,7 @@ def ask_for_cluster(client: httpx.Client, name: str, **more: object) -> httpx.Re
     return client.post("/v2/databases", json={**body, **more})
 
 
-def await_converged(client: httpx.Client, cluster_id: str, timeout: float = 30) -> dict[str, Any]:
+def await_converged(client: httpx.Client, cluster_id: str, timeout: float = 60) -> dict[str, Any]:
     """Wait until this control plane itself has looked and found all in force; the standing."""
 
     def find() -> dict[str, Any] | None:
@@ -187,7 +187,7 @@ def await_served(mortal: Mortal) -> None:
             entries = console.list_entries().values()
             return {e.name: (e.db, e.mode, e.max_connections, e.paused) for e in entries}
 
-        wait_until(f"PgBouncer serves {wanted}, now {served()}", lambda: served() == wanted, 10)
+        wait_until(f"PgBouncer serves {wanted}, now {served()}", lambda: served() == wanted)
 
 
 def read_desired(parts: wiring.Parts, cluster_id: str) -> Desired:

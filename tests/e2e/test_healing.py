@@ -79,7 +79,7 @@ class Ward(Mortal):
             return standing if failed and re.search(reason, standing["reason"]) else None
 
         try:
-            found: dict[str, Any] = wait_until(f"the reason is {reason!r}", find, 30)
+            found: dict[str, Any] = wait_until(f"the reason is {reason!r}", find)
         except AssertionError as error:
             raise AssertionError(f"{error}; told: {sorted(set(told))}") from None
         return found
@@ -213,7 +213,7 @@ def test_a_pgbouncer_that_ends_at_once(ward: Ward) -> None:
         answer = ward.service.try_change("ward-pool", size=2)
         assert answer.status_code == 503, answer.text
         assert "the cat is on the keyboard" in answer.json()["message"]
-        wait_until("it is parked", lambda: ward.service.read_cluster()["phase"] == "parked", 30)
+        wait_until("it is parked", lambda: ward.service.read_cluster()["phase"] == "parked")
         with ward.inside.connect() as inside:
             assert inside.execute("SELECT 1").fetchone() == (1,)
     ward.check_health()

