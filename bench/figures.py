@@ -17,7 +17,18 @@ from bench.machine import describe_machine, describe_versions
 from bench.report import Figure, Heading, Row
 
 # In the order of the docs.
-NAMES = ("creates", "changes", "throughput", "idle", "rest", "latency", "panel", "cli", "restart")
+NAMES = (
+    "creates",
+    "changes",
+    "throughput",
+    "idle",
+    "rest",
+    "latency",
+    "panel",
+    "seen",
+    "cli",
+    "restart",
+)
 
 
 class TookTooLong(Exception):

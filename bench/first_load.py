@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -30,24 +32,30 @@ class FirstLoad:
 
 def load_first(plane: Plane, cookie: str, paths: list[str]) -> dict[str, FirstLoad]:
     """Each page in a browser of its own that is signed in and has seen nothing yet."""
+    found = {}
+    for path in paths:
+        with open_signed_in(plane, cookie) as page:
+            found[path] = _load(page, plane, path)
+    return found
+
+
+@contextmanager
+def open_signed_in(plane: Plane, cookie: str) -> Iterator[Page]:
+    """An empty page of a browser that has this session and has seen nothing yet."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     # Chromium's sandbox does not work as root.
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    found = {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=flags)
-        for path in paths:
-            context = browser.new_context(base_url=plane.url, ignore_https_errors=True)
-            context.add_cookies(
-                [
-                    {"name": name, "value": value, "url": plane.url, "secure": True}
-                    for name, _, value in (each.partition("=") for each in cookie.split("; "))
-                ]
-            )
-            found[path] = _load(context.new_page(), plane, path)
-            context.close()
+        context = browser.new_context(base_url=plane.url, ignore_https_errors=True)
+        context.add_cookies(
+            [
+                {"name": name, "value": value, "url": plane.url, "secure": True}
+                for name, _, value in (each.partition("=") for each in cookie.split("; "))
+            ]
+        )
+        yield context.new_page()
         browser.close()
-    return found
 
 
 def _load(page: Page, plane: Plane, path: str) -> FirstLoad:
