@@ -49,6 +49,8 @@ _BEAT_EVERY = 5.0
 # Who goes from page to page comes back sooner.
 _STAY_AWAKE = 15.0
 MOST_WATCHERS = 1000
+# A browser needs one, whatever it has open; one that went wrong must not keep others out.
+MOST_OF_A_SESSION = 50
 
 _Result = TypeVar("_Result")
 
@@ -77,9 +79,10 @@ class Live:
         self._due = dict.fromkeys(("numbers", "look", "sessions", "beat"), 0.0)
         self.is_stopping: Callable[[], bool] = lambda: False
 
-    @property
-    def is_full(self) -> bool:
-        return len(self._watchers) >= MOST_WATCHERS
+    def has_room(self, session: str) -> bool:
+        """For one more watcher, of this session."""
+        own = sum(watcher.session == session for watcher in self._watchers)
+        return len(self._watchers) < MOST_WATCHERS and own < MOST_OF_A_SESSION
 
     @property
     def last_change(self) -> int:

@@ -27,13 +27,13 @@ async def stream_live(request: Request) -> Response:
     live: Live = request.app.state.live
     if refusal is not None:
         return Response(status_code=refusal)
-    if live.is_full:
-        return Response(status_code=503)
     try:
         topics = parse_topics(request.url.query)
     except ValueError:
         return Response(status_code=404)
     session, after = request.cookies[cookies.SESSION], _read_last_change(request)
+    if not live.has_room(session):
+        return Response(status_code=503)
     watcher = Watcher(topics, session, after=after)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(live.watch(watcher), headers=headers, media_type="text/event-stream")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from urllib.parse import quote
 
 import pytest
 
 from poolkeeper.domain.tokens import ADMIN, READ
 from poolkeeper.panel import cookies
+from poolkeeper.panel.live import MOST_OF_A_SESSION
 from poolkeeper.usecases.clusters import get_cluster, list_clusters
 from poolkeeper.usecases.tokens import list_tokens
 from tests.panel.addresses import compose, list_pages, list_routes
@@ -182,3 +184,23 @@ def test_who_is_not_signed_in_learns_nothing_from_an_address(panel: Panel) -> No
 
 def _cookie(browser: Browser) -> str:
     return "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+
+
+def test_one_session_does_not_take_all_live_streams(panel: Panel) -> None:
+    greedy, other = panel.browse_as(READ), panel.browse_as(READ)
+    heard = []
+    with contextlib.ExitStack() as open_streams:
+
+        def open_stream(browser: Browser) -> int:
+            cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+            stream = browser.client.stream("GET", "/live", headers={"cookie": cookie})
+            answer = open_streams.enter_context(stream)
+            if answer.status_code == 200:
+                # It counts from its first words on, and as long as somebody listens.
+                heard.append(answer.iter_raw())
+                next(heard[-1])
+            return answer.status_code
+
+        assert {open_stream(greedy) for _ in range(MOST_OF_A_SESSION)} == {200}
+        assert open_stream(greedy) == 503
+        assert open_stream(other) == 200
