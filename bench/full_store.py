@@ -1,6 +1,6 @@
 """The API's front over a store of many clusters, as a process: ``python -m bench.full_store``; with
-``--panel`` the control panel, too, and samples for its charts: of 15 minutes, of the first ten
-clusters 30 days.
+``--panel`` the control panel, too, with one cluster more, of 1,000 pools, and samples for its
+charts: of 15 minutes, of the first ten clusters 30 days.
 
 Everything is as in ``poolkeeper up``, but that there are no rate limits, and that the reconciler is
 not started: no cluster has servers, and all of them stand as the reconciler would leave them.
@@ -36,6 +36,7 @@ from poolkeeper.store.database import Transaction
 from poolkeeper.store.observations import Observations
 
 POOLS = 10
+CROWD = 1000
 # Of so many clusters there is a month of samples.
 MONTHS = 10
 USERS = (DEFAULT_USER, "app", "reports")
@@ -68,13 +69,15 @@ def main() -> None:
     wiring.prepare_state(settings)
     configure_logs(state / "logs", settings.log_level)
     parts = wiring.build(settings)
+    with_panel = "--panel" in sys.argv
+    sizes = [POOLS] * count + ([CROWD] if with_panel else [])
     with parts.store.write() as tx:
-        for number in range(count):
-            _add_cluster(tx, number)
-    for number in range(count):
-        _observe(parts.context.observations, number)
+        for number, size in enumerate(sizes):
+            _add_cluster(tx, number, size)
+    for number, size in enumerate(sizes):
+        _observe(parts.context.observations, number, size)
     app: ASGIApp = build_app(parts.context, started_at=wiring.now())
-    if "--panel" in sys.argv:
+    if with_panel:
         write_month(state / "samples.db", _list_subjects(min(count, MONTHS)), int(time.time()))
         _record(parts.history, count)
         app = FrontDoor(
@@ -85,7 +88,7 @@ def main() -> None:
     server.run()
 
 
-def _add_cluster(tx: Transaction, number: int) -> None:
+def _add_cluster(tx: Transaction, number: int, size: int) -> None:
     request = ClusterRequest(
         f"cluster-{number:04}", "15", parse_size(DEFAULT_SIZE), "nyc1", 10240, tags=("bench",)
     )
@@ -104,7 +107,7 @@ def _add_cluster(tx: Transaction, number: int) -> None:
         users.put_user(tx, cluster.id, User(name, role, _PASSWORD, _VERIFIER, generation=1))
     for name in DATABASES:
         databases.put_database(tx, cluster.id, name, generation=1)
-    for name in _name_pools():
+    for name in _name_pools(size):
         shape = PoolShape(DEFAULT_DATABASE, "app", PoolMode.TRANSACTION, 2)
         pool = pools.insert_pool(tx, cluster.id, name, shape, generation=1)
         status.write_pool_state(tx, PoolState(pool.id, Phase.ACTIVE, "", tx.now, 1, held=2))
@@ -114,9 +117,9 @@ def _add_cluster(tx: Transaction, number: int) -> None:
     status.write_cluster_state(tx, state)
 
 
-def _observe(observations: Observations, number: int) -> None:
+def _observe(observations: Observations, number: int, size: int) -> None:
     observations.put_loads(
-        make_id(number), {name: PoolLoad(3, 0, 1, 1, 0.0) for name in _name_pools()}
+        make_id(number), {name: PoolLoad(3, 0, 1, 1, 0.0) for name in _name_pools(size)}
     )
 
 
@@ -141,8 +144,8 @@ def _record(history: History, count: int) -> None:
     history.flush()
 
 
-def _name_pools() -> list[str]:
-    return [f"pool-{number}" for number in range(POOLS)]
+def _name_pools(size: int = POOLS) -> list[str]:
+    return [f"pool-{number}" for number in range(size)]
 
 
 if __name__ == "__main__":
