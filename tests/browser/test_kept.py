@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests.browser.conftest import Open, sign_in
 from tests.plane import Plane
@@ -153,3 +156,57 @@ def test_what_is_being_sent_is_not_given_up_for_a_change(
     [sent] = held
     sent.continue_()
     expect(owner.locator("#error-threshold_percent")).to_be_visible()
+
+
+@pytest.mark.parametrize("last", ["what is looked for", "what was changed"])
+def test_what_is_looked_for_and_what_was_changed_come_in_any_order(
+    owner: Page, api: httpx.Client, path: str, last: str
+) -> None:
+    """Both replace one part of the page; what is looked for was answered before the change."""
+    api.post(f"/v2{path}/pools", json=_POOL | {"name": "kept-second"})
+    owner.goto(f"{path}/pools")
+    names, sizes = owner.locator("a.name"), owner.locator("td[data-label=Size] b")
+    expect(names).to_have_text(["kept-first", "kept-second"])
+    found: list[tuple[Route, APIResponse]] = []
+    changed: list[Route] = []
+    is_over = threading.Event()
+
+    def hold(route: Route) -> None:
+        if is_over.is_set():
+            route.continue_()
+        elif "poolkeeper-background" in route.request.headers:
+            changed.append(route)
+        else:
+            found.append((route, route.fetch()))
+
+    owner.route(re.compile(r"/pools(\?.*)?$"), hold)
+    owner.get_by_role("searchbox").fill("first")
+    await_held(owner, found)
+    body = {key: value for key, value in _POOL.items()} | {"size": 2}
+    assert api.put(f"/v2{path}/pools/kept-first", json=body).status_code == 204
+    await_held(owner, changed)
+    is_over.set()
+
+    def answer_search() -> None:
+        for route, response in found:
+            route.fulfill(response=response)
+        expect(owner).to_have_url(re.compile(r"q=first"))
+
+    def answer_change() -> None:
+        for route in changed:
+            route.continue_()
+        expect(owner.locator("#pool-budget")).to_contain_text("3 of")
+
+    steps = [answer_search, answer_change]
+    for step in steps if last == "what was changed" else reversed(steps):
+        step()
+    expect(names).to_have_text(["kept-first"])
+    expect(sizes).to_have_text(["2"])
+
+
+def await_held(page: Page, held: list[Any]) -> None:
+    """Wait until a request stands at the gate; Playwright hears of it only while it is asked."""
+    deadline = time.monotonic() + 60
+    while not held:
+        assert time.monotonic() < deadline, "nothing was asked for"
+        page.wait_for_timeout(20)

@@ -58,7 +58,8 @@ def start_pooler(
     )
     started = observe_process(pid)
     if started is None:
-        raise ProcessFailed(f"PgBouncer ended at once: {read_pooler_log(paths, index=index)}")
+        log = read_pooler_log(paths, index=index)
+        raise ProcessFailed(f"PgBouncer does not start: {log or 'it ended at once'}")
     return started
 
 

@@ -129,7 +129,7 @@ def start(paths: ClusterPaths, installation: Installation, processes: Processes)
     pid = processes.spawn(argv, log=start_log, marker=str(paths.data), nofile=_OPEN_FILES)
     started = observe_process(pid)
     if started is None:
-        raise ProcessFailed(_describe_failure(paths, "PostgreSQL ended at once"))
+        raise ProcessFailed(_describe_failure(paths, "PostgreSQL did not start"))
     return started
 
 

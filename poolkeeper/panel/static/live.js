@@ -98,7 +98,9 @@ function wordValue(value, kind) {
     }
   }
 
+  let changes = 0;
   function refresh() {
+    changes += 1;
     document.body.dispatchEvent(new CustomEvent("changed", { bubbles: false }));
   }
 
@@ -167,6 +169,14 @@ function wordValue(value, kind) {
   document.addEventListener("htmx:beforeRequest", (event) => postpone(event, event.detail.elt));
   // It may have come into use since it was asked for.
   document.addEventListener("htmx:beforeSwap", (event) => postpone(event, event.detail.target));
+  // Two answers for one region, what was changed and what is looked for, come in any order: the
+  // first replaces the element that the second is meant for, and the last may be the older one.
+  document.addEventListener("htmx:beforeSend", ({ detail }) => { detail.requestConfig.changes = changes; });
+  document.addEventListener("htmx:beforeOnLoad", ({ detail }) => {
+    if (!detail.target.isConnected) detail.target = document.getElementById(detail.target.id) ?? detail.target;
+    const { verb, changes: before } = detail.requestConfig;
+    if (verb === "get" && detail.elt !== detail.target && before !== changes) setTimeout(refresh);
+  });
   setInterval(() => {
     if (!postponed || pressed || document.querySelector(IN_USE)) return;
     postponed = false;
