@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -38,10 +39,18 @@ def wait_until(what: str, condition: Callable[[], Any], timeout: float = 60.0) -
         time.sleep(0.02)
 
 
+# Each of the processes that run tests at once has ports of its own, for what is free may be another
+# one's that was just killed. So, too, none is given twice before all were.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_RANGE, _RANGES = 20, 100
+_FIRST = 20000 + _WORKER % 4 * _RANGE * _RANGES
+_next_range = itertools.count(os.getpid())
+
+
 def find_free_ports(count: int) -> int:
     """The first of ``count`` free ports in a row, away from those that the system hands out."""
-    start = 20000 + os.getpid() % 400 * 20
-    for first in (*range(start, 28000, 20), *range(20000, start, 20)):
+    for number in itertools.islice(_next_range, _RANGES):
+        first = _FIRST + number % _RANGES * _RANGE
         with contextlib.ExitStack() as held:
             try:
                 for port in range(first, first + count):
