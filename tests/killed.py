@@ -171,7 +171,7 @@ class MortalPlane(Plane):
     def await_death(self, step: Step) -> None:
         """It must end by its own hand."""
         try:
-            code = self._child.wait(30)
+            code = self._child.wait(60)
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"never came to this step: {step}") from None
@@ -183,7 +183,7 @@ class MortalPlane(Plane):
         finally:
             for child in self._children:
                 child.kill()
-                child.wait(30)
+                child.wait(60)
             self.nursery.close()
 
     @property

@@ -58,6 +58,7 @@ class Front:
             headers=headers,
             verify=_NO_TLS,
             event_hooks={"response": [self._check]},
+            timeout=60,
         )
         self._open.append(client)
         return client

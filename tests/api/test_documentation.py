@@ -11,7 +11,7 @@ from tests.api.front import Front
 
 
 def test_openapi_needs_no_token(front: Front) -> None:
-    response = httpx.get(f"{front.url}/openapi.json")
+    response = httpx.get(f"{front.url}/openapi.json", timeout=60)
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json; charset=utf-8"
     assert response.json() == front.app.openapi()
@@ -48,17 +48,17 @@ def test_schemas_are_schemas(front: Front) -> None:
 
 
 def test_page_needs_nothing_from_elsewhere(front: Front) -> None:
-    page = httpx.get(f"{front.url}/docs")
+    page = httpx.get(f"{front.url}/docs", timeout=60)
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "'self'" in page.headers["content-security-policy"]
     addresses = re.findall(r'(?:src|href)="([^"]*)"', page.text)
     assert not [address for address in addresses if address.startswith(("http", "//"))]
     for address in addresses:
         if address.startswith("/"):
-            assert httpx.get(front.url + address).status_code == 200, address
-    assert "SwaggerUIBundle" in httpx.get(f"{front.url}/docs/start.js").text
+            assert httpx.get(front.url + address, timeout=60).status_code == 200, address
+    assert "SwaggerUIBundle" in httpx.get(f"{front.url}/docs/start.js", timeout=60).text
 
 
 def test_other_files_are_not_served(front: Front) -> None:
     for path in ("/docs/redoc.standalone.js", "/docs/..%2f..%2fetc%2fpasswd", "/redoc"):
-        assert httpx.get(front.url + path).status_code == 404
+        assert httpx.get(front.url + path, timeout=60).status_code == 404

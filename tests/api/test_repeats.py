@@ -77,7 +77,7 @@ class Posts:
         with self.after_the_usecase(hang_up):
             connection = self.send()
             wait_until("the call was made", lambda: attempts)
-            assert attempts[0].ended.wait(10)
+            assert attempts[0].ended.wait(60)
         return attempts[0]
 
     def send(self) -> socket.socket:

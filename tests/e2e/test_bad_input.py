@@ -303,13 +303,15 @@ def read_refusal(received: bytes) -> tuple[int, Json]:
 def test_plain_http_is_told_to_speak_https(
     plane: Plane, api: httpx.Client, speak: Callable[..., bytes]
 ) -> None:
-    answer = httpx.get(f"http://127.0.0.1:{plane.api_port}/v2/databases")
+    answer = httpx.get(f"http://127.0.0.1:{plane.api_port}/v2/databases", timeout=60)
     assert answer.status_code == 400
     assert answer.json() == {
         "id": "bad_request",
         "message": "this port speaks HTTPS: write https:// instead of http://",
     }
-    posted = httpx.post(f"http://127.0.0.1:{plane.api_port}/v2/databases", content=b"x" * 200_000)
+    posted = httpx.post(
+        f"http://127.0.0.1:{plane.api_port}/v2/databases", content=b"x" * 200_000, timeout=60
+    )
     assert posted.status_code == 400
     for noise in (b"\0" * 100, b"\xff" * 5000, b"SSH-2.0-OpenSSH_9.2\r\n"):
         assert b"HTTP" not in speak(noise, tls=False)

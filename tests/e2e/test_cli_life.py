@@ -109,5 +109,5 @@ class TestLife:
         own.start("--empty")
         assert own.process is not None
         own.process.send_signal(2)
-        assert own.process.wait(30) == 0
+        assert own.process.wait(60) == 0
         assert "PostgreSQL and PgBouncer go on" in own.output.read_text()

@@ -415,7 +415,7 @@ def are_back(inside: Inside) -> bool:
 def restart_all(plane: Plane) -> None:
     assert plane.process is not None
     plane.run("down", "--all", "--force")
-    plane.process.wait(timeout=30)
+    plane.process.wait(timeout=60)
     plane.start()
 
 

@@ -32,7 +32,7 @@ class Scraper:
 
     def read(self, **labels: str) -> dict[str, float]:
         """The cluster's figures with these labels and no others, by name."""
-        answer = httpx.get(self._address, auth=self._auth, verify=self._trust)
+        answer = httpx.get(self._address, auth=self._auth, verify=self._trust, timeout=60)
         assert answer.status_code == 200, answer.text
         return {
             sample.name.removeprefix("poolkeeper_"): sample.value

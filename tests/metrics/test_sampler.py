@@ -49,7 +49,7 @@ class Source:
 
     def read(self, desired: Desired) -> int:
         self.asked += 1
-        assert self.free.wait(10)
+        assert self.free.wait(60)
         if self.failing:
             raise EngineError("gone")
         return self.asked

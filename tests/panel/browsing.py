@@ -103,7 +103,7 @@ class Panel:
 
     def browse(self) -> Browser:
         """Another browser, in which nobody is signed in."""
-        client = httpx.Client(base_url=self.url, verify=_NO_TLS, timeout=20)
+        client = httpx.Client(base_url=self.url, verify=_NO_TLS, timeout=60)
         self._clients.append(client)
         return Browser(client)
 

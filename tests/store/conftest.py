@@ -166,7 +166,7 @@ def race() -> Callable[[Callable[[int], object]], list[object]]:
         start = threading.Barrier(20)
 
         def attempt(number: int) -> object:
-            start.wait(timeout=10)
+            start.wait(timeout=60)
             try:
                 return action(number)
             except Exception as error:

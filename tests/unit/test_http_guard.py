@@ -63,7 +63,7 @@ def test_who_does_not_come_to_a_request_is_let_go(connection: socket.socket, sai
 
 def test_who_has_asked_may_wait_for_the_answer(connection: socket.socket, app: Answering) -> None:
     connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert app.asked.wait(30)
+    assert app.asked.wait(60)
     connection.settimeout(0.6)
     with contextlib.suppress(TimeoutError):
         assert connection.recv(1), "it was let go"
