@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.test_dialogs import open_window
 
@@ -103,3 +105,38 @@ def test_a_setting_that_comes_back_is_marked_as_changed(
     owner.go_back()
     expect(owner.locator("#field-work_mem")).to_have_value("17")
     expect(owner.locator("#planned")).to_contain_text("work_mem")
+
+
+@pytest.fixture
+def with_pool(api: httpx.Client, cluster: Mapping[str, Any]) -> Iterator[str]:
+    """The pages of a cluster that has a pool, which goes afterwards."""
+    base = f"/databases/{cluster['id']}"
+    body = {"name": "typed", "mode": "session", "size": 1, "db": "defaultdb", "user": "doadmin"}
+    assert api.post(f"/v2{base}/pools", json=body).status_code == 201
+    yield base
+    api.delete(f"/v2{base}/pools/typed")
+
+
+@pytest.mark.parametrize(
+    ("where", "lines"),
+    [
+        ("/pools", "#pools a.name"),
+        ("/events", "#events tbody tr"),
+        ("/settings/configuration", ".setting:not([hidden])"),
+    ],
+)
+def test_what_is_looked_for_before_the_page_has_its_scripts_is_found(
+    owner: Page, with_pool: str, where: str, lines: str
+) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    owner.route(re.compile(r"\.js(\?.*)?$"), hold)
+    owner.goto(f"{with_pool}{where}", wait_until="commit")
+    expect(owner.locator(lines)).not_to_have_count(0)
+    owner.get_by_role("searchbox").first.fill("nobody-has-this")
+    owner.unroute_all()
+    expect(owner).to_have_url(re.compile(r"q=nobody-has-this"))
+    expect(owner.locator(lines)).to_have_count(0)

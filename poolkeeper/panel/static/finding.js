@@ -11,3 +11,11 @@ document.addEventListener("htmx:afterRequest", (event) => {
   }
   history.replaceState(null, "", address);
 });
+
+// What was typed while the page was still loading, or was typed before it was loaded anew.
+addEventListener("load", () => {
+  for (const input of document.querySelectorAll("input[data-in-address], [data-in-address] input")) {
+    if (input.value === input.defaultValue) continue;
+    for (const name of ["search", "change"]) input.dispatchEvent(new Event(name, { bubbles: true }));
+  }
+});

@@ -57,4 +57,6 @@
   markAll();
   find();
   plan();
+  // What was typed while the page was still loading.
+  if (search.value.trim()) remember();
 })();
