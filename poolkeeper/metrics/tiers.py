@@ -20,7 +20,7 @@ POINTS = 60
 GAP = math.nan
 
 _GAPS = array.array("f", [GAP]) * POINTS
-_FORMAT = 1
+_FORMAT = 2
 _LEVEL = 1  # zlib's quickest: what compresses here is gaps, zeros and numbers that stay
 
 
