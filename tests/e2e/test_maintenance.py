@@ -81,6 +81,13 @@ class Maintained(Service):
         window = self.read_window()
         assert (window["day"], window["hour"]) == (body["day"], body["hour"])
 
+    def open_window(self) -> None:
+        """A window that opens now, and after the server that runs was started: that had its
+        restart. Windows open at full seconds."""
+        opening = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+        self.set_window(opening)
+        wait_until("the window is open", lambda: datetime.now(UTC) >= opening)
+
     def install(self) -> None:
         answer = self.api.put(f"{self.address}/install_update")
         assert (answer.status_code, answer.content) == (204, b"")
@@ -210,7 +217,7 @@ def test_the_window_makes_it(maintained: Maintained, uri: str) -> None:
     with running_load(uri, 6) as load:
         maintained.set_config(max_worker_processes=32)
         maintained.await_pending("max_worker_processes")
-        maintained.set_window(datetime.now(UTC))
+        maintained.open_window()
         maintained.await_done()
         load.await_turns()
         assert maintained.show("max_worker_processes") == "32"
@@ -232,8 +239,7 @@ def test_in_the_window_whoever_would_be_cut_is_waited_for(maintained: Maintained
             maintained.set_config(max_worker_processes=35)
             maintained.await_pending("max_worker_processes")
             restarts = len(maintained.list_restarts())
-            # Not before the start of the server that runs: that had its restart.
-            maintained.set_window(datetime.now(UTC) + timedelta(seconds=2))
+            maintained.open_window()
             await_held_up(maintained)
             keep_asking(client, seconds=5)
             assert len(maintained.list_restarts()) == restarts
@@ -317,7 +323,7 @@ def test_a_configuration_that_does_not_start_is_taken_back(
             # It stays like this: nothing is tried again, not even after the server was killed.
             pid = maintained.inside.read_pid()
             maintained.create_database("after-the-refusal")
-            maintained.set_window(datetime.now(UTC))
+            maintained.open_window()
             maintained.create_database("in-the-window")
             assert maintained.inside.read_pid() == pid
             assert maintained.list_restarts()[0] == restart
