@@ -12,8 +12,25 @@ fail() {
     printf 'error: %s\n' "$1" >&2
     shift
     if (($#)); then printf '       %s\n' "$@" >&2; fi
+    if [[ $BASH_SUBSHELL != 0 ]]; then exit $SAID; fi
     exit 1
 }
+
+# How a subshell ends that has said why: $(state_directory) ends the script, too.
+SAID=67
+
+# Under `set -e` a command that fails ends the script, and not every command says a word.
+unforeseen() {
+    local status=$1 command=$2 place=$3
+    # What happens in a subshell is the failure of whoever started it.
+    if [[ $BASH_SUBSHELL != 0 || $- != *e* ]]; then return; fi
+    if [[ $status == "$SAID" ]]; then exit 1; fi
+    printf 'error: %s: this ended with status %s, for which nothing was prepared: %s\n' \
+        "$place" "$status" "${command%%$'\n'*}" >&2
+    printf '       Run it again. If it ends here once more, what stands above, if anything, is why.\n' >&2
+}
+set -o errtrace
+trap 'unforeseen "$?" "$BASH_COMMAND" "${BASH_SOURCE[0]:-$0}:$LINENO"' ERR
 
 # attempted <log file> <what we are doing> <command ...>
 #
