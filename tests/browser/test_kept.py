@@ -75,6 +75,32 @@ def test_what_was_chosen_and_shown_stays(owner: Page, api: httpx.Client, path: s
     expect(owner.get_by_role("button", name="Copy Connection string")).to_be_focused()
 
 
+def test_what_is_open_or_pressed_is_not_replaced_by_what_is_loaded_now_and_then(
+    owner: Page, path: str
+) -> None:
+    owner.goto(f"{path}/pools/kept-first")
+    asked = """new Promise(resolve => {
+        let asked = false;
+        document.addEventListener("htmx:beforeSend", () => { asked = true; }, { once: true });
+        document.body.dispatchEvent(new CustomEvent("moment"));
+        setTimeout(() => resolve(asked));
+    })"""
+    assert owner.evaluate(asked) is True
+    owner.get_by_role("button", name="What these mean").first.click()
+    meaning = owner.locator("[popover]:popover-open")
+    expect(meaning).to_be_visible()
+    assert owner.evaluate(asked) is False
+    expect(meaning).to_be_visible()
+    owner.keyboard.press("Escape")
+    # The head is replaced along with it.
+    edit = owner.get_by_role("link", name="Edit", exact=True)
+    edit.hover()
+    owner.mouse.down()
+    assert owner.evaluate(asked) is False
+    owner.mouse.up()
+    owner.wait_for_url(f"**{path}/pools/kept-first/edit")
+
+
 def test_a_password_stays_shown_and_selected(owner: Page, api: httpx.Client, path: str) -> None:
     owner.goto(f"{path}/users")
     row = owner.get_by_role("row").filter(has=owner.get_by_role("link", name="doadmin"))

@@ -159,10 +159,15 @@ function wordValue(value, kind) {
   for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => setTimeout(() => { pressed = null; }), true);
 
   let postponed = false;
+  // With what is replaced along with it.
+  function listReplaced(region) {
+    const others = region.getAttribute("hx-select-oob");
+    return others ? [region, ...document.querySelectorAll(others)] : [region];
+  }
   function postpone(event, region) {
-    if (event.detail.requestConfig.triggeringEvent?.type !== "changed") return;
+    if (!["changed", "moment"].includes(event.detail.requestConfig.triggeringEvent?.type)) return;
     const whole = region.closest("form") ?? region;
-    if (!whole.querySelector(IN_USE) && !region.contains(pressed)) return;
+    if (!whole.querySelector(IN_USE) && !listReplaced(region).some((each) => each.contains(pressed))) return;
     event.preventDefault();
     postponed = true;
   }

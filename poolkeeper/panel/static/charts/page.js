@@ -4,17 +4,7 @@
 //     <figure data-chart="cpu"> … <div class="plot"> … <table class="key"> … <table class="rows">
 "use strict";
 
-(() => {
-  const root = document.querySelector("[data-charts]");
-  if (!window.uPlot) return;
-  if (!root) {
-    // A cluster that was being created is there now.
-    document.addEventListener("htmx:afterSettle", () => {
-      if (document.querySelector("[data-has-charts]")) location.reload();
-    });
-    return;
-  }
-
+function drawCharts(root) {
   const CALM_SECONDS = 5;
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -104,11 +94,25 @@
   document.addEventListener("visibilitychange", () => { if (!document.hidden) numbers.load(); });
 
   // Another pool has come or gone: other lines, and other numbers of the live stream.
-  document.addEventListener("htmx:afterSettle", () => {
+  function follow() {
     const stream = document.querySelector("[data-stream-now]")?.dataset.streamNow;
     if (!stream || stream === document.body.dataset.stream) return;
     document.dispatchEvent(new CustomEvent("poolkeeper:stream", { detail: stream }));
     numbers.load();
-  });
+  }
+  follow();
+  document.addEventListener("htmx:afterSettle", follow);
   numbers.load();
-})();
+}
+
+if (window.uPlot) {
+  // A cluster that is being created has its charts once it is there.
+  const begin = () => {
+    const root = document.querySelector("[data-charts]");
+    if (!root) return;
+    document.removeEventListener("htmx:afterSettle", begin);
+    drawCharts(root);
+  };
+  document.addEventListener("htmx:afterSettle", begin);
+  begin();
+}
