@@ -28,7 +28,7 @@ def show_overview(visit: Visit) -> Response:
     detail = get_detail(visit.context, visit.cluster_id)
     standing = judge_standing(detail)
     span = choose_span(visit.query("span"))
-    # Regions that are loaded again have no chart in them, but for the one that waits for the charts.
+    # Regions that are loaded again have no chart in them, but for the one that waits for charts.
     is_shown = not visit.is_background or visit.request.headers.get("hx-target") == "charts"
     charts = _list_charts(visit, detail) if is_shown and not standing.is_creating else []
     return visit.page(
