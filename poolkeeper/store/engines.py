@@ -85,7 +85,7 @@ def open_engines(url: str | None, state_dir: Path) -> Engines:
     if parsed.drivername in _SQLITE_DRIVERS and parsed.database not in (None, "", ":memory:"):
         return _open_sqlite(Path(str(parsed.database)))
     raise PoolkeeperError(
-        f"the store cannot be {parsed.render_as_string()!r}: it is postgresql://… or a file,"
+        f"the store cannot be {_show(parsed)!r}: it is postgresql://… or a file,"
         " sqlite:////path/to/file"
     )
 
@@ -165,7 +165,12 @@ def _open_postgres(url: URL) -> Engines:
     writer = create(pool_size=1, max_overflow=0, isolation_level="READ COMMITTED")
     event.listen(reader, "connect", _prepare_postgres_reader)
     event.listen(writer, "begin", _begin_postgres_write)
-    return Engines(reader, writer, url.set(drivername="postgresql").render_as_string())
+    return Engines(reader, writer, _show(url.set(drivername="postgresql")))
+
+
+def _show(url: URL) -> str:
+    """A URL as messages may have it: libpq takes passwords among the parameters, too."""
+    return url.difference_update_query(("password", "sslpassword")).render_as_string()
 
 
 def _prepare_postgres_reader(connection: Any, record: object) -> None:

@@ -69,6 +69,20 @@ def test_a_url_that_cannot_be(tmp_path: Path, url: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:secret@127.0.0.1:1/db",
+        "postgresql://127.0.0.1:1/db?user=me&password=secret&sslpassword=secret",
+        "mysql://host/db?password=secret",
+    ],
+)
+def test_no_message_has_a_password_wherever_the_url_has_it(tmp_path: Path, url: str) -> None:
+    with pytest.raises(PoolkeeperError, match="store") as caught:
+        Location(url, tmp_path).open()
+    assert "secret" not in str(caught.value)
+
+
 def test_a_place_where_no_file_can_be(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Unavailable, match="Not a directory; make its directory writable"):
