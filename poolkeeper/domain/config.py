@@ -56,7 +56,9 @@ def parse_config_patch(
     there are. Raises InvalidRequest that names each key which cannot be, with what it may be.
     """
     asked, faults = _flatten_patch(patch)
-    faults += [fault for name, value in asked.items() if (fault := _judge(name, value, cluster))]
+    for name, value in asked.items():
+        fault = _judge(name, value, cluster, hint=len(faults) < _MOST_FAULTS)
+        faults += [fault] if fault else []
     if not faults:
         merged = flatten_config(cluster.config) | {
             name: value for name, value in asked.items() if name in OPTIONS
@@ -200,13 +202,15 @@ def _flatten_patch(patch: Config) -> tuple[dict[str, object], list[str]]:
     return asked, faults
 
 
-def _judge(name: str, value: object, cluster: Cluster) -> str | None:
-    """What is wrong with one key; None if nothing is."""
+def _judge(name: str, value: object, cluster: Cluster, *, hint: bool) -> str | None:
+    """What is wrong with one key; None if nothing is. Without ``hint`` nothing that is alike is
+    looked for: as many keys as a body can have would hold up everybody for seconds."""
     if name in FIXTURES:
         return _judge_fixed(FIXTURES[name], value, cluster)
     option = OPTIONS.get(name)
     if option is None:
-        near = difflib.get_close_matches(name[:64], [*OPTIONS, *FIXTURES], n=1)
+        known = [*OPTIONS, *FIXTURES] if hint else []
+        near = difflib.get_close_matches(name[:64], known, n=1)
         return f"{show_name(name)}: no such setting" + (f"; {near[0]} is meant?" if near else "")
     if not has_option(cluster, option):
         return f"{name}: PostgreSQL {cluster.version} does not have it, {option.since} does"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 from collections.abc import Mapping
@@ -132,6 +133,22 @@ def test_odd_names_are_told_short_and_printable(name: str) -> None:
         parse({name: 1, "work_mem": f"\u202e\ud800{name}"})
     assert str(refused.value).isprintable()
     assert len(str(refused.value)) < 300
+
+
+def test_of_many_unknown_names_only_those_told_are_compared_with_known_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared = []
+    find = difflib.get_close_matches
+
+    def note(name: str, known: list[str], n: int) -> list[str]:
+        compared.extend(known)
+        return find(name, known, n=n)
+
+    monkeypatch.setattr(difflib, "get_close_matches", note)
+    with pytest.raises(InvalidRequest, match=r"jitt: .*; jit is meant.*; and 96 more"):
+        parse({"jitt": True, **{f"unknown_{number}": 0 for number in range(100)}})
+    assert len(compared) == 5 * len(KINDS)
 
 
 def test_tables_of_locks_must_fit_the_memory() -> None:
