@@ -96,7 +96,7 @@ class Api(AbstractContextManager["Api"]):
             line = f"{method} {answer.url} {answer.status_code} {took:.0f} ms request {request_id}"
             print(line, file=sys.stderr)
         if answer.is_success:
-            return answer.json() if answer.content else None
+            return _read_json(answer, self.place) if answer.content else None
         raise ApiFailed(answer.status_code, _describe(answer, self.place, path))
 
 
@@ -139,6 +139,14 @@ def _explain(wrong: httpx.HTTPError, place: Place) -> str:
         return f"{place.api} does not answer in time; look with `poolkeeper status` on its machine"
     advice = "start it with `poolkeeper up`" if place.name == LOCAL else "is the address right?"
     return f"cannot reach {place.api}: {text}; {advice}"
+
+
+def _read_json(answer: httpx.Response, place: Place) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        message = f"what answers at {place.api} is no Poolkeeper: it does not speak JSON"
+        raise ApiFailed(answer.status_code, f"{message}; is the address right?") from None
 
 
 def _describe(answer: httpx.Response, place: Place, path: tuple[str, ...]) -> str:

@@ -8,6 +8,7 @@ the running control plane keeps in its state folder. That last one is called ``l
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from collections.abc import Mapping
@@ -134,10 +135,14 @@ def check_api(url: str) -> str:
     """The address without a slash at its end; https, or http to this machine alone."""
     from urllib.parse import urlsplit
 
-    parts = urlsplit(url)
-    if parts.scheme not in ("https", "http") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, 0
+    if not host or port == 0 or parts.scheme not in ("https", "http"):
         raise CommandFailed(f"{url!r} is no address of an API; give one like https://HOST:8443")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(host):
         raise CommandFailed(
             f"{url} would send the token in the clear; give the https:// address of the API"
         )
@@ -145,7 +150,11 @@ def check_api(url: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or host.startswith("127.")
+    """Whether that is surely this machine: a name like 127.example.com may be anywhere."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def check_name(name: str) -> str:

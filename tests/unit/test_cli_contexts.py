@@ -133,7 +133,13 @@ def test_a_broken_file_of_contexts_is_told(environ: dict[str, str], text: str) -
         load_contexts(environ)
 
 
-@pytest.mark.parametrize("url", ["host:8443", "ftp://host", "https://", "http://prod.example"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("host:8443", "ftp://host", "https://", "http://prod.example", "http://127.example.com"),
+        *("https://host:port", "https://host:99999", "https://[::1"),
+    ],
+)
 def test_addresses_that_will_not_do(url: str) -> None:
     with pytest.raises(CommandFailed):
         check_api(url)
