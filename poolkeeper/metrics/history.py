@@ -117,11 +117,14 @@ class History:
         tier, step = choose_tier(now, start, stop, points)
         first = tier.block_start(start - start % step)
         width = len(column_indices(subject.kind))
-        blocks = dict(self._read_file(subject, tier, first, stop, width))
+        # Memory first: what leaves it meanwhile has got to the file before.
         with self._lock:
-            for block in self._blocks_in_memory(subject):
-                if block.tier is tier and first <= block.start < stop:
-                    blocks[block.start] = block.copy()
+            held = {
+                block.start: block.copy()
+                for block in self._blocks_in_memory(subject)
+                if block.tier is tier and first <= block.start < stop
+            }
+        blocks = dict(self._read_file(subject, tier, first, stop, width)) | held
         return build_series(subject.kind, names, blocks, tier, start=start, stop=stop, step=step)
 
     def flush(self) -> bool:

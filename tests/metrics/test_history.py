@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -58,6 +59,22 @@ def test_seconds_come_out_as_they_went_in(history: History) -> None:
     series = read_series(history, "clients_waiting", NOON, NOON + 90)
     assert (series.start, series.step) == (NOON, 1)
     assert series.values["clients_waiting"] == [float(each) for each in range(90)]
+
+
+def test_what_is_written_while_it_is_read_is_no_gap(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for second in range(NOON, NOON + 61):
+        put(history, second, clients_waiting=1)
+    read_rows = history._file.read
+
+    def read_just_before_the_writer(*which: Any) -> list[tuple[int, bytes]]:
+        rows = read_rows(*which)
+        assert history.flush()
+        return rows
+
+    monkeypatch.setattr(history._file, "read", read_just_before_the_writer)
+    assert read(history, "clients_waiting", NOON, NOON + 60) == [1.0] * 60
 
 
 def test_what_was_not_seen_is_a_gap_and_not_a_zero(history: History) -> None:
