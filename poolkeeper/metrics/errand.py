@@ -49,7 +49,10 @@ class Errand(Generic[Answer]):
 
     def close(self, workers: Executor) -> None:
         """Let go of the connection, after the question that may be open."""
-        workers.submit(self._source.close)
+        if self._future is None or self._future.done():
+            workers.submit(self._source.close)
+        else:
+            self._future.add_done_callback(lambda _: self._source.close())
 
     def _ask(self, desired: Desired) -> Answer | None:
         try:

@@ -43,6 +43,8 @@ class Source:
 
     def __init__(self) -> None:
         self.asked = 0
+        self.closed_after: list[int] = []
+        self.answered = 0
         self.failing = False
         self.free = threading.Event()
         self.free.set()
@@ -52,10 +54,11 @@ class Source:
         assert self.free.wait(60)
         if self.failing:
             raise EngineError("gone")
+        self.answered += 1
         return self.asked
 
     def close(self) -> None:
-        """Nothing is open."""
+        self.closed_after.append(self.answered)
 
 
 @pytest.fixture
@@ -75,6 +78,21 @@ def test_a_question_is_never_asked_twice_at_once(workers: ThreadPoolExecutor) ->
     assert first.result(10) == 1
     second = errand.send(workers, NOBODY)
     assert second is not None and second.result(10) == 2
+
+
+def test_a_connection_is_closed_after_its_last_answer(workers: ThreadPoolExecutor) -> None:
+    source = Source()
+    errand = Errand(source, Clock())
+    source.free.clear()
+    last = errand.send(workers, NOBODY)
+    assert last is not None
+    errand.close(workers)
+    wait([workers.submit(int)])
+    assert source.closed_after == []
+    source.free.set()
+    wait_until("it is closed", lambda: source.closed_after == [1])
+    errand.close(workers)
+    wait_until("it is closed", lambda: source.closed_after == [1, 1])
 
 
 def test_who_fails_is_asked_less_often_and_again_at_last(workers: ThreadPoolExecutor) -> None:
