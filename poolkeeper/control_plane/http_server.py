@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -24,6 +25,8 @@ from poolkeeper.engine.certificates import ensure_leaf
 _RENEWAL_EVERY = 12 * 3600.0
 _YOUNG_OBJECTS = 10_000
 _BACKLOG = 512
+
+_log = structlog.get_logger("poolkeeper")
 
 
 class HttpServer:
@@ -79,11 +82,19 @@ class HttpServer:
         self._server.should_exit = True
 
     def _renew(self) -> None:
+        """Goes on after a failure: a disk that is full now must not cost the certificate's end."""
         while not self._ended.wait(_RENEWAL_EVERY):
-            context = self._server.config.ssl
-            if _ensure_certificate(self._parts) and context is not None:
-                certificate, key = _places(self._parts)
-                context.load_cert_chain(certificate, key)
+            try:
+                self._show_current_certificate()
+            except Exception:
+                _log.exception("certificate_not_renewed")
+
+    def _show_current_certificate(self) -> None:
+        _ensure_certificate(self._parts)
+        context = self._server.config.ssl
+        if context is not None:
+            # Also if it is not new: it may be that it could not be loaded when it was.
+            context.load_cert_chain(*_places(self._parts))
 
 
 def prepare(parts: Parts, app: ASGIApp) -> HttpServer:
@@ -151,9 +162,9 @@ def _signals_end_the_server_alone() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _ensure_certificate(parts: Parts) -> bool:
+def _ensure_certificate(parts: Parts) -> None:
     certificate, key = _places(parts)
-    return ensure_leaf(
+    ensure_leaf(
         parts.authority,
         certificate=certificate,
         key=key,
