@@ -61,11 +61,14 @@ class BoundedHeads(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._patience = self.loop.call_later(HEAD_SECONDS, transport.close)
+        self._begin_patience()
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
+        # uvicorn's patience with who has had an answer ends with their next byte.
+        if self._patience is None and self.cycle.response_complete:
+            self._begin_patience()
         super().data_received(data)
         self._head_bytes = self._head_bytes + len(data) if self._in_head else 0
         if self._head_bytes > MAX_HEAD_BYTES:
@@ -98,9 +101,13 @@ class BoundedHeads(HttpToolsProtocol):
         self.transport.write(_word_refusal(status, message))
         self.transport.close()
 
+    def _begin_patience(self) -> None:
+        self._patience = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
     def _end_patience(self) -> None:
         if self._patience is not None:
             self._patience.cancel()
+        self._patience = None
 
 
 def _speaks_http(connection: socket.socket) -> bool:

@@ -61,6 +61,18 @@ def test_who_does_not_come_to_a_request_is_let_go(connection: socket.socket, sai
     assert connection.recv(1) == b""
 
 
+@pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\n", b"\r\n"], ids=["half", "blank"])
+def test_who_had_an_answer_is_let_go_as_well(
+    connection: socket.socket, app: Answering, said: bytes
+) -> None:
+    app.may_answer = True
+    for _ in range(2):
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 204")
+    connection.sendall(said)
+    assert connection.recv(1) == b""
+
+
 def test_who_has_asked_may_wait_for_the_answer(connection: socket.socket, app: Answering) -> None:
     connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     assert app.asked.wait(60)
