@@ -27,15 +27,17 @@ def read_last_lines(path: Path, count: int) -> list[str]:
 
 
 def follow_lines(locate: Callable[[], Path | None], wait: Callable[[], None]) -> Iterator[str]:
-    """Lines as they are added to the file that `locate` names, for ever.
+    """Lines as they are added to the file that `locate` names, for ever; all of a later one.
 
     `locate` is asked again and again: when it names another file, or the file was replaced
     or emptied, the rest of the old one comes first and then the new one from its beginning.
     `wait` is called when there is nothing new. A line comes once it is complete.
     """
-    while (path := locate()) is None:
+    path = locate()
+    offset = path.stat().st_size if path else 0
+    while path is None:
         wait()
-    offset = path.stat().st_size
+        path = locate()
     while True:
         with path.open("rb") as file:
             file.seek(offset)

@@ -102,11 +102,11 @@ def test_a_log_that_comes_later(log: Log) -> None:
 
     def begin() -> Iterator[object]:
         yield None
-        yield log.path.write_text("")
-        yield log.add("first\n")
+        yield log.path.write_text("first\n")
+        yield log.add("second\n")
 
     log.happenings = begin()
-    assert read_until_quiet(log) == ["first"]
+    assert read_until_quiet(log) == ["first", "second"]
 
 
 def test_an_event_is_made_readable() -> None:
