@@ -58,11 +58,17 @@ class StateLock:
 
 
 def find_holder(state_dir: Path) -> int | None:
-    """The pid of the control plane that holds the state, if any."""
+    """The pid of the control plane that holds the state, if any. Raises PoolkeeperError where
+    that cannot be seen."""
     try:
         lock = os.open(state_dir / "lock", os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise PoolkeeperError(
+            f"whether Poolkeeper runs in {state_dir} cannot be seen: {error.strerror}; run this as"
+            " the account that started it"
+        ) from error
     try:
         return None if _try_lock(lock) else _read_pid(lock)
     finally:

@@ -17,7 +17,7 @@ from typing import Any
 from poolkeeper.domain.errors import PoolkeeperError
 from poolkeeper.settings import types
 from poolkeeper.settings.sources import Reading, check_host, check_ports
-from poolkeeper.settings.types import Process, Row
+from poolkeeper.settings.types import FILE_NAME, Process, Row
 
 DEFAULT_ACCOUNT = "poolkeeper"
 
@@ -232,11 +232,16 @@ def find_state_dir(
     """The state folder alone; other settings may be as wrong as they like."""
     row = ROWS[0]
     reading = Reading([row], flags, environ, process or Process.observe())
-    values, _ = reading.resolve(reading.gather())
-    mine = (f"{row.name} (", f"{row.name}: ", "config (")
-    problems = [problem for problem in reading.problems if problem.startswith(mine)]
-    if problems:
-        raise SettingsError(problems)
+    values, origins = reading.resolve(reading.gather())
     path = values[row.name]
     assert isinstance(path, Path)
+    mine = [f"{row.name} (", f"{row.name}: ", "config ("]
+    if origins[row.name] == "default":
+        # A file that cannot be read may have named another folder, unless it lies in this one.
+        mine.append(f"{FILE_NAME}: ")
+    within = f"{FILE_NAME}: {path / FILE_NAME}: "
+    problems = [each for each in reading.problems if each.startswith(tuple(mine))]
+    problems = [each for each in problems if not each.startswith(within)]
+    if problems:
+        raise SettingsError(problems)
     return path

@@ -134,6 +134,18 @@ class TestPrecedence:
         assert loaded.settings.state_dir == Path("/srv/pk")
         assert find_state_dir({"config": str(file)}, {}, process=process) == Path("/srv/pk")
 
+    def test_only_a_file_that_may_name_the_state_folder_has_to_be_readable(
+        self, process: Process
+    ) -> None:
+        own = process.home / ".local/share/poolkeeper"
+        write_file(own, "= 1")
+        assert find_state_dir({}, {}, process=process) == own
+        elsewhere = {"config": str(write_file(process.home / "conf", "= 1"))}
+        with pytest.raises(SettingsError, match="is not TOML"):
+            find_state_dir(elsewhere, {}, process=process)
+        named = {"POOLKEEPER_STATE_DIR": "/srv/pk"}
+        assert find_state_dir(elsewhere, named, process=process) == Path("/srv/pk")
+
     def test_lists_in_the_file_and_colons_elsewhere(self, process: Process) -> None:
         file = write_file(process.home / "conf", 'postgres_prefixes = ["/a", "/b"]')
         assert load({"config": str(file)}, {}, process=process).settings.postgres_prefixes == (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from poolkeeper.cli.dialogue import confirm, show_progress
 from poolkeeper.cli.grammar import Command, make_command
 from poolkeeper.cli.invocation import get as get_invocation
-from poolkeeper.settings import Settings, load, read_environment
+from poolkeeper.settings import Settings, find_state_dir, load, read_environment
 
 STOP_SECONDS = 60.0
 
@@ -30,26 +31,29 @@ def down(
     `poolkeeper up` takes them over again. With --all they are stopped as well.
     """
     invocation = get_invocation(ctx)
-    loaded = load(invocation.list_flags(), read_environment(), host_checks=False)
-    if all:
+    flags, environ = invocation.list_flags(), read_environment()
+    # Settings that are wrong by now are no reason to go on running.
+    state_dir = find_state_dir(flags, environ)
+    settings = load(flags, environ, host_checks=False).settings if all else None
+    if settings is not None:
         confirm(
             "stop PostgreSQL and PgBouncer too? All their clients are cut; the data stays.",
             force=force,
         )
-    _stop_control_plane(loaded.settings)
-    if all:
-        _stop_data_plane(loaded.settings)
+    _stop_control_plane(state_dir)
+    if settings is not None:
+        _stop_data_plane(settings)
 
 
-def _stop_control_plane(settings: Settings) -> None:
+def _stop_control_plane(state_dir: Path) -> None:
     from poolkeeper.control_plane.state_lock import find_holder, stop_holder
 
-    holder = find_holder(settings.state_dir)
+    holder = find_holder(state_dir)
     if holder is None:
-        print(f"Poolkeeper does not run in {settings.state_dir}.")
+        print(f"Poolkeeper does not run in {state_dir}.")
         return
     with show_progress(f"Stopping Poolkeeper (process {holder})"):
-        stop_holder(settings.state_dir, STOP_SECONDS)
+        stop_holder(state_dir, STOP_SECONDS)
     print(f"Stopped Poolkeeper (process {holder}).")
 
 

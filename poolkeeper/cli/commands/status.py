@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -13,7 +14,7 @@ from poolkeeper.cli.errors import CommandFailed
 from poolkeeper.cli.grammar import Command, make_command
 from poolkeeper.cli.invocation import get as get_invocation
 from poolkeeper.cli.output import format_table, print_facts, print_json
-from poolkeeper.settings import Settings, load, read_environment
+from poolkeeper.settings import find_state_dir, read_environment
 
 NOT_RUNNING = 1
 
@@ -27,8 +28,7 @@ def status(ctx: typer.Context) -> None:
     The fingerprint is what `poolkeeper auth init` shows elsewhere on a first visit.
     """
     invocation = get_invocation(ctx)
-    settings = load(invocation.list_flags(), read_environment(), host_checks=False).settings
-    found = read_status(settings)
+    found = read_status(find_state_dir(invocation.list_flags(), read_environment()))
     if invocation.wants_json:
         print_json(found)
     else:
@@ -37,21 +37,21 @@ def status(ctx: typer.Context) -> None:
         raise typer.Exit(NOT_RUNNING)
 
 
-def read_status(settings: Settings) -> dict[str, Any]:
+def read_status(state_dir: Path) -> dict[str, Any]:
     """What is known; `api` and the rest are null when the control plane does not run."""
-    written = read_api_file(settings.state_dir) or {}
+    written = read_api_file(state_dir) or {}
     problem, answer = None, None
     if written:
         try:
-            answer = _ask_api(settings)
+            answer = _ask_api(state_dir)
         except CommandFailed as failed:
             problem = str(failed)
-    pid = written["pid"] if answer else _find_holder(settings)
+    pid = written["pid"] if answer else _find_holder(state_dir)
     if pid is None:
         written, problem = {}, None  # left behind by a process that was killed
     return {
         "running": pid is not None,
-        "state_dir": str(settings.state_dir),
+        "state_dir": str(state_dir),
         "pid": pid,
         **{name: written.get(name) for name in ("api", "token_file", "ca_file")},
         "problem": problem,
@@ -59,16 +59,16 @@ def read_status(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _find_holder(settings: Settings) -> int | None:
+def _find_holder(state_dir: Path) -> int | None:
     from poolkeeper.control_plane.state_lock import find_holder
 
-    return find_holder(settings.state_dir)
+    return find_holder(state_dir)
 
 
-def _ask_api(settings: Settings) -> dict[str, Any]:
+def _ask_api(state_dir: Path) -> dict[str, Any]:
     from poolkeeper.cli.trust import fetch_certificate, format_fingerprint
 
-    place = read_local(settings.state_dir)
+    place = read_local(state_dir)
     with Api(place) as api:
         version = api.get("v1", "health")["version"]
         clusters = api.get("v1", "clusters")["clusters"]
