@@ -137,6 +137,8 @@ class Sampler:
         targets = {desired.cluster.id: desired for desired in self._targets.list()}
         for cluster_id in self._watches.keys() - targets.keys():
             self._watches.pop(cluster_id).close(self._workers)
+            # The reconciler may have done so before the last answer was noted.
+            self._observations.forget(cluster_id)
         return [self._ask(desired) for desired in targets.values()]
 
     def _ask(self, desired: Desired) -> _Asked:
@@ -179,7 +181,7 @@ class Sampler:
 
         def note(done: Future[ClientsByPool | None]) -> None:
             answer = done.result()
-            if answer is not None:
+            if answer is not None and self._watches.get(desired.cluster.id) is watch:
                 watch.clients_due = begun + pause_after(answer)
                 self._observations.put_clients(desired.cluster.id, answer)
 

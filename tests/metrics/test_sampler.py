@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 from uuid import UUID
 
@@ -15,7 +16,7 @@ import pytest
 from poolkeeper.domain.clusters import Desired
 from poolkeeper.domain.errors import EngineError
 from poolkeeper.domain.samples import Sample, Values
-from poolkeeper.domain.status import PoolLoad
+from poolkeeper.domain.status import IDLE, PoolLoad
 from poolkeeper.metrics.errand import Errand
 from poolkeeper.metrics.history import History
 from poolkeeper.metrics.host import HostSource
@@ -24,6 +25,7 @@ from poolkeeper.metrics.sampler import Sampler
 from poolkeeper.metrics.targets import Targets
 from poolkeeper.store.observations import Observations
 from tests.plane import wait_until
+from tests.unit.test_postgres_render import CLUSTER
 
 NOBODY = cast(Desired, None)
 
@@ -161,6 +163,27 @@ def test_each_second_of_the_clock_is_taken_once(tmp_path: Path) -> None:
     sampler.stop()
     history.stop()
     assert len(set(seconds)) == len(seconds) <= 10
+
+
+def test_nothing_is_kept_of_a_cluster_that_is_gone(tmp_path: Path) -> None:
+    """Not what was answered in the second of its end either, after the reconciler forgot it."""
+    targets = [Desired(CLUSTER, "", "", (), (), ())]
+    observations = Observations()
+    history = History(tmp_path / "samples.db")
+    sampler = Sampler(
+        cast(Targets, SimpleNamespace(list=lambda: targets)),
+        observations,
+        history,
+        tmp_path,
+        now=lambda: datetime.now(UTC),
+    )
+    sampler.take(1)
+    observations.put_loads(CLUSTER.id, {"web": IDLE})
+    targets.clear()
+    sampler.take(2)
+    assert observations.list_clusters() == []
+    sampler.stop()
+    history.stop()
 
 
 def test_the_host_tells_of_itself(tmp_path: Path) -> None:
