@@ -14,6 +14,7 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,8 @@ from poolkeeper.control_plane.first_start import (
 from poolkeeper.control_plane.front_door import FrontDoor
 from poolkeeper.control_plane.logs import configure_logs
 from poolkeeper.control_plane.state_lock import StateLock
-from poolkeeper.domain.errors import PoolkeeperError
+from poolkeeper.domain.clusters import Cluster
+from poolkeeper.domain.errors import EngineError, PoolkeeperError
 from poolkeeper.engine.files import write_if_changed
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.panel.app import build_panel
@@ -102,25 +104,32 @@ def stop_data_plane(settings: Settings) -> list[str]:
     """Stop all PostgreSQL and PgBouncer servers; one line for each cluster that had any.
 
     Only while no control plane runs, since it would start them again. Raises
-    PoolkeeperError.
+    PoolkeeperError, also once all are stopped but those that it names.
     """
     stopped: list[str] = []
     if not (settings.state_dir / "key").exists():
         return stopped
+    failed: list[str] = []
     with StateLock(settings.state_dir):
-        parts = wiring.build(settings)
-        with parts.store.read() as tx:
-            found = [clusters.read_desired(tx, each) for each in clusters.list_cluster_ids(tx)]
-        for desired in found:
-            if desired is None:
-                continue
-            cluster = desired.cluster
+        for cluster in _list_clusters(settings):
             paths = ClusterPaths.of(settings.state_dir, cluster.id, cluster.ports)
-            servers = stop_servers(paths)
+            try:
+                servers = stop_servers(paths)
+            except (EngineError, OSError) as error:
+                failed.append(f"{cluster.name}: {error}")
+                continue
             if servers:
                 stopped.append(f"{cluster.name}: stopped {' and '.join(servers)}")
-        parts.store.close()
+    if failed:
+        raise EngineError(f"not all servers are stopped: {'; '.join(failed)}; try again")
     return stopped
+
+
+def _list_clusters(settings: Settings) -> list[Cluster]:
+    """All clusters that may have servers, deleted ones included."""
+    with closing(wiring.open_store(settings)) as store, store.read() as tx:
+        found = [clusters.read_desired(tx, each) for each in clusters.list_cluster_ids(tx)]
+    return [desired.cluster for desired in found if desired is not None]
 
 
 def _open_for_business(

@@ -82,8 +82,7 @@ def build(settings: Settings) -> Parts:
     """
     processes = Processes(find_account(settings.account))
     find_binary(settings.pgbouncer, settings.state_dir)
-    sealer = load_sealer(settings.state_dir / "key")
-    store = Store.open(settings.store_url, settings.state_dir, now=now, sealer=sealer)
+    store = open_store(settings)
     changes, observations = Changes(), Observations()
     authority = ensure_authority(settings.state_dir / "ca", now=now())
     names = _certificate_names(settings)
@@ -95,6 +94,12 @@ def build(settings: Settings) -> Parts:
     loop = Loop(lambda: _list_ids(store), lambda cluster_id: ClusterReconciler(host, cluster_id))
     changes.subscribe(loop.wake)
     return Parts(settings, store, context, host, loop, sampler, history, authority, names)
+
+
+def open_store(settings: Settings) -> Store:
+    """The store alone. Raises PoolkeeperError."""
+    sealer = load_sealer(settings.state_dir / "key")
+    return Store.open(settings.store_url, settings.state_dir, now=now, sealer=sealer)
 
 
 def _build_host(
