@@ -125,6 +125,26 @@ def test_an_event_is_made_readable() -> None:
     assert format_event("[1]") == "[1]"
 
 
+def test_a_terminal_obeys_nothing_that_strangers_brought_into_a_log(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = {"timestamp": "now", "level": "info", "event": "request"}
+    path = "/\x1b]0;mine\x07\n2026-11-01T10:00:00Z\x9b31m"
+    log = state / "logs" / "control-plane.log"
+    log.write_text(json.dumps({**event, "path": path, "exception": f"E: {path}"}) + f"\n{path}\n")
+    assert run(["logs"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.replace("\n", "").isprintable()
+    assert printed.startswith(
+        r'now info     request path="/\u001b]0;mine\u0007\n2026-11-01T10:00:00Z\x9b31m"'
+    )
+    [main] = (state / "clusters").iterdir()
+    (main / "log" / "postgres.log").write_text(f"STATEMENT:\tSELECT '{path}'\n")
+    assert run(["logs", "main"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.replace("\n", "").replace("\t", "").isprintable()
+
+
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The logs of a control plane and a cluster `main` that do not run."""

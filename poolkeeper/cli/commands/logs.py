@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -48,7 +49,7 @@ def logs(
     path = locate()
     if path is None and not follow:
         raise CommandFailed(f"there is no log yet of {what}")
-    show = str if invocation.wants_json or what != CONTROL_PLANE else format_event
+    show = _choose_form(invocation, what)
     for line in read_last_lines(path, lines) if path else []:
         print(show(line))
     if follow:
@@ -57,21 +58,36 @@ def logs(
             print(show(line), flush=True)
 
 
+def _choose_form(invocation: Invocation, what: str) -> Callable[[str], str]:
+    if invocation.wants_json:
+        return str
+    return format_event if what == CONTROL_PLANE else make_harmless
+
+
+def make_harmless(text: str) -> str:
+    """The text without what a terminal would obey: paths and statements in it are strangers'."""
+    return "".join(ascii(sign)[1:-1] if _is_obeyed(sign) else sign for sign in text)
+
+
+def _is_obeyed(sign: str) -> bool:
+    return sign not in "\t\n" and unicodedata.category(sign) in ("Cc", "Cf")
+
+
 def format_event(line: str) -> str:
     """An event of the control plane's log for reading; other lines stay as they are."""
     try:
         event = json.loads(line)
         head = f"{event.pop('timestamp')} {event.pop('level'):<8} {event.pop('event')}"
     except (ValueError, KeyError, TypeError, AttributeError):
-        return line
+        return make_harmless(line)
     event.pop("logger", None)
     trace = event.pop("exception", None)
     facts = " ".join(f"{name}={_format_fact(value)}" for name, value in event.items())
-    return f"{head} {facts}".rstrip() + (f"\n{trace}" if trace else "")
+    return make_harmless(f"{head} {facts}".rstrip() + (f"\n{trace}" if trace else ""))
 
 
 def _format_fact(value: object) -> str:
-    plain = isinstance(value, str) and value != "" and " " not in value
+    plain = isinstance(value, str) and value.isprintable() and value != "" and " " not in value
     return str(value) if plain else json.dumps(value, ensure_ascii=False)
 
 
