@@ -37,7 +37,8 @@ class Targets:
                     self._known = self._read(tx)
             except PoolkeeperError as error:
                 _log.warning("targets_unread", reason=str(error))
-            self._count, self._look_at = count, now + _LOOK_EVERY
+            # From now: a store that is away may have taken as long to say so.
+            self._count, self._look_at = count, time.monotonic() + _LOOK_EVERY
         return list(self._known.values())
 
     def _read(self, tx: Transaction) -> dict[UUID, Desired]:
