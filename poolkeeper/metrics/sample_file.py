@@ -79,16 +79,18 @@ class SampleFile:
 
     def write(self, blocks: Iterable[StoredBlock]) -> None:
         """Keep these blocks, all or none, in place of what was kept of them before."""
-        with self._using() as connection, _transaction(connection):
-            ids: dict[Subject, int] = {}
-            rows = []
-            for block in blocks:
-                known = self._ids.get(block.subject) or ids.get(block.subject)
-                if known is None:
-                    known = ids[block.subject] = _add_subject(connection, block.subject)
-                rows.append((known, block.step, block.start, block.data))
-            connection.executemany(_PUT, rows)
-        self._ids |= ids
+        ids: dict[Subject, int] = {}
+        with self._using() as connection:
+            with _transaction(connection):
+                rows = []
+                for block in blocks:
+                    known = self._ids.get(block.subject) or ids.get(block.subject)
+                    if known is None:
+                        known = ids[block.subject] = _add_subject(connection, block.subject)
+                    rows.append((known, block.step, block.start, block.data))
+                connection.executemany(_PUT, rows)
+            # Still under the lock: in a file begun anew these numbers are other subjects'.
+            self._ids |= ids
 
     def read(self, subject: Subject, step: int, start: int, stop: int) -> list[tuple[int, bytes]]:
         """The blocks of a subject that begin in ``[start, stop)``, and where each begins."""
