@@ -29,6 +29,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+_MOST_NAMED = 12
+
 
 class PoolkeeperError(Exception):
     """Something went wrong that a person can act on; ``str()`` is the whole message."""
@@ -77,20 +79,19 @@ class StillInUse(InvalidRequest):
     """A database or user cannot go while pools use it."""
 
     def __init__(self, kind: str, name: str, pools: list[str]) -> None:
-        listed = ", ".join(pools)
+        listed = ", ".join(pools[:_MOST_NAMED])
+        more = len(pools) - _MOST_NAMED
         super().__init__(
-            f"{kind} {name!r} is used by {_count(len(pools), 'pool')}: {listed}; "
+            f"{kind} {name!r} is used by {_count(len(pools), 'pool')}: {listed}"
+            f"{f' and {more} more' if more > 0 else ''}; "
             f"delete or change {'it' if len(pools) == 1 else 'them'} first"
         )
         self.pools = pools
 
 
-_MOST_HOLDERS = 12
-
-
 def _name_holders(held: Mapping[str, int]) -> str:
     """Who holds how much; of very many those that hold most, and how many others do."""
-    largest = sorted(held, key=lambda name: (-held[name], name))[:_MOST_HOLDERS]
+    largest = sorted(held, key=lambda name: (-held[name], name))[:_MOST_NAMED]
     named = ", ".join(f"{name} {held[name]}" for name in sorted(largest))
     others = len(held) - len(largest)
     if not others:

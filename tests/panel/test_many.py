@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from poolkeeper.domain.errors import BudgetExceeded
+from poolkeeper.domain.errors import BudgetExceeded, StillInUse
 from poolkeeper.domain.pools import PoolMode, PoolShape
 from poolkeeper.domain.tokens import ADMIN
 from poolkeeper.domain.users import Role
@@ -107,3 +107,11 @@ def test_a_refusal_names_those_who_hold_most(panel: Panel, base: str) -> None:
     assert "and 988 other pools together" in refusal
     error = BudgetExceeded(5, 22, {"b": 4, "a": 3})
     assert error.reason == "asked for 5, 15 left of 22 backend connections (held: a 3, b 4)"
+
+
+def test_a_refusal_to_delete_names_the_first_of_those_in_the_way() -> None:
+    pools = [f"pool-{number:04}" for number in range(1000)]
+    message = str(StillInUse("user", "app", pools))
+    assert message.startswith("user 'app' is used by 1000 pools: pool-0000, pool-0001, ")
+    assert message.endswith(", pool-0011 and 988 more; delete or change them first")
+    assert "more" not in str(StillInUse("user", "app", pools[:12]))
