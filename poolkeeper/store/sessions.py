@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import Table, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
+from poolkeeper.domain.errors import Unauthenticated
 from poolkeeper.domain.sessions import Session, SignInLink
 from poolkeeper.domain.tokens import Token
 from poolkeeper.store.database import Transaction
@@ -17,14 +19,14 @@ from poolkeeper.store.tokens import to_token
 
 
 def insert_session(tx: Transaction, value_hash: str, token: Token) -> Session:
-    """A new session, as of now."""
+    """A new session, as of now. Raises as ``insert_link``."""
     row = {
         "value_hash": value_hash,
         "token_id": token.id,
         "created_at": tx.now,
         "last_used_at": tx.now,
     }
-    tx.connection.execute(insert(panel_sessions).values(row))
+    _insert(tx, panel_sessions, row)
     return Session(token, tx.now, tx.now)
 
 
@@ -64,9 +66,12 @@ def purge_sessions(tx: Transaction, *, begun_before: datetime, used_before: date
 
 
 def insert_link(tx: Transaction, value_hash: str, token: Token) -> SignInLink:
-    """A new link, as of now."""
+    """A new link, as of now.
+
+    Raises Unauthenticated if its token is gone by now; the transaction must end then.
+    """
     row = {"value_hash": value_hash, "token_id": token.id, "created_at": tx.now}
-    tx.connection.execute(insert(sign_in_links).values(row))
+    _insert(tx, sign_in_links, row)
     return SignInLink(token, tx.now)
 
 
@@ -89,3 +94,11 @@ def purge_links(tx: Transaction, *, made_before: datetime) -> None:
     """Forget the links that have expired."""
     over = sign_in_links.c.created_at <= made_before
     tx.connection.execute(delete(sign_in_links).where(over))
+
+
+def _insert(tx: Transaction, table: Table, row: dict[str, object]) -> None:
+    try:
+        tx.connection.execute(insert(table).values(row))
+    except IntegrityError as error:
+        # Values are 256 bits of chance, so what is missing is the token.
+        raise Unauthenticated from error
