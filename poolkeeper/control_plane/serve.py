@@ -14,7 +14,7 @@ import json
 import os
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,7 +90,9 @@ def serve(settings: Settings, *, empty: bool, ready: Callable[[Summary], None]) 
         try:
             server.run()
         finally:
-            (settings.state_dir / "api.json").unlink(missing_ok=True)
+            # A folder that cannot be written any more: the next start writes the file anew.
+            with suppress(OSError):
+                (settings.state_dir / "api.json").unlink(missing_ok=True)
             parts.sampler.stop()
             parts.history.stop()
             parts.loop.stop()

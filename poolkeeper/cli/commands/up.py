@@ -74,10 +74,19 @@ def _serve_here(settings: Settings, empty: bool, first_start: bool) -> None:
 def _serve_reporting(settings: Settings, empty: bool, descriptor: int) -> None:
     """Serves for a parent that waits at the other end of a pipe."""
     leave_terminal(descriptor)
+    told = False
+
+    def tell(summary: StartSummary) -> None:
+        nonlocal told
+        told = True
+        report_summary(descriptor, summary)
+
     try:
-        _serve(settings, empty, lambda summary: report_summary(descriptor, summary))
+        _serve(settings, empty, tell)
     except PoolkeeperError as failed:
-        report_failure(descriptor, str(failed))
+        # Once the summary is told the pipe is closed, and its number is another file's.
+        if not told:
+            report_failure(descriptor, str(failed))
         raise
 
 
