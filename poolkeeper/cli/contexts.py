@@ -19,6 +19,7 @@ from typing import Any
 from poolkeeper.cli.errors import CommandFailed
 from poolkeeper.cli.invocation import Invocation
 from poolkeeper.settings import find_state_dir
+from poolkeeper.settings.types import expand_home, find_home
 
 LOCAL = "local"
 API_FILE = "api.json"
@@ -97,7 +98,15 @@ def load_contexts(environ: Mapping[str, str]) -> Contexts:
 def locate_folder(environ: Mapping[str, str]) -> Path:
     """The folder of this account's contexts; it need not exist."""
     root = environ.get("XDG_CONFIG_HOME")
-    return (Path(root) if root else Path("~/.config").expanduser()) / "poolkeeper"
+    return (Path(root) if root else find_home() / ".config") / "poolkeeper"
+
+
+def read_path(text: str) -> Path:
+    """The path of a flag or variable. Raises CommandFailed."""
+    try:
+        return expand_home(text)
+    except ValueError as wrong:
+        raise CommandFailed(str(wrong)) from None
 
 
 def read_api_file(state_dir: Path) -> dict[str, Any] | None:
@@ -220,7 +229,7 @@ def _override(place: Place, invocation: Invocation, environ: Mapping[str, str]) 
             f"there is no token for {place.api}: give --access-token or POOLKEEPER_ACCESS_TOKEN, "
             "or log in with `poolkeeper auth init`"
         )
-    trusted = Path(ca_file).expanduser() if ca_file else None
+    trusted = read_path(str(ca_file)) if ca_file else None
     return replace(place, token=token, ca_file=trusted, token_origin=origin)
 
 

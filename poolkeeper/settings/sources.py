@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from poolkeeper.settings.types import FILE_NAME, Process, Row, parse_state_dir, read_text
+from poolkeeper.settings.types import (
+    FILE_NAME,
+    Process,
+    Row,
+    expand_home,
+    parse_state_dir,
+    read_text,
+)
 
 
 @dataclass(frozen=True)
@@ -96,10 +103,14 @@ class Reading:
         flag, variable = self.flags.get("config"), self.environ.get("POOLKEEPER_CONFIG")
         named = flag or variable
         if named:
-            path = Path(named).expanduser().absolute()
+            origin = "--config" if flag else "POOLKEEPER_CONFIG"
+            try:
+                path = expand_home(named).absolute()
+            except ValueError as wrong:
+                self.problems.append(f"config ({origin}): {wrong}")
+                return None
             if path.is_file():
                 return path
-            origin = "--config" if flag else "POOLKEEPER_CONFIG"
             self.problems.append(f"config ({origin}): there is no file {path}")
             return None
         places = (state_dir / FILE_NAME, self.process.system_file)

@@ -38,7 +38,15 @@ class Process:
 
     @classmethod
     def observe(cls) -> Process:
-        return cls(os.geteuid(), Path("~").expanduser())
+        return cls(os.geteuid(), find_home())
+
+
+def find_home() -> Path:
+    """This account's folder; the root's where it has none, as in containers with any uid."""
+    try:
+        return Path("~").expanduser()
+    except RuntimeError:
+        return Path("/")
 
 
 @dataclass(frozen=True)
@@ -82,8 +90,15 @@ def read_text(value: object) -> str:
     raise ValueError(f"{value!r} is neither text nor a whole number nor a list of texts")
 
 
+def expand_home(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{text!r} is below the home of nobody here; write it out") from None
+
+
 def parse_path(text: str) -> Path:
-    path = Path(text).expanduser()
+    path = expand_home(text)
     if not path.is_absolute():
         raise ValueError(f"{text!r} is a relative path; give one that starts with /")
     return path

@@ -33,6 +33,16 @@ def write_file(folder: Path, text: str) -> Path:
 
 
 class TestDefaults:
+    def test_an_account_without_a_home_may_still_say_where_all_is(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(_uid: int) -> None:
+            raise KeyError
+
+        monkeypatch.delenv("HOME")
+        monkeypatch.setattr(pwd, "getpwuid", refuse)
+        assert find_state_dir({}, {"POOLKEEPER_HOME": "/srv/pk"}) == Path("/srv/pk")
+
     def test_of_an_ordinary_user(self, process: Process) -> None:
         loaded = load({}, {}, process=process)
         assert loaded.settings == Settings(
@@ -177,6 +187,7 @@ class TestWrongSettings:
         [
             ("state_dir", "pk", "relative path"),
             ("state_dir", "", "relative path"),
+            ("state_dir", "~nobody-of-that-name/pk", "the home of nobody here"),
             ("state_dir", "/" + "x" * LONGEST_STATE_DIR, "Unix sockets"),
             ("listen", "300.0.0.1", "not an IP address"),
             ("api_port", "0", "from 1 to 65535"),
@@ -200,6 +211,10 @@ class TestWrongSettings:
         [problem] = problems_of({name: value}, process)
         assert problem.startswith(f"{name} (--{name.replace('_', '-')}): ")
         assert message in problem
+
+    def test_a_file_below_the_home_of_nobody(self, process: Process) -> None:
+        [problem] = problems_of({"config": "~nobody-of-that-name/poolkeeper.toml"}, process)
+        assert problem.startswith("config (--config): ") and "the home of nobody here" in problem
 
     @pytest.mark.parametrize("first", ["8443", "8442"])
     def test_api_and_first_cluster_on_one_port(self, process: Process, first: str) -> None:

@@ -18,6 +18,7 @@ from poolkeeper.cli.contexts import (
     check_api,
     check_name,
     load_contexts,
+    read_path,
     write_private,
 )
 from poolkeeper.cli.dialogue import ask, is_interactive
@@ -127,7 +128,7 @@ def _obtain_certificate(invocation: Invocation, api: str) -> str | None:
     if api.startswith("http://"):
         return None
     if invocation.ca_file:
-        return read_certificate(Path(invocation.ca_file).expanduser())
+        return read_certificate(read_path(invocation.ca_file))
     return accept_certificate(api)
 
 
