@@ -40,5 +40,7 @@ def _is_for_api(scope: Scope) -> bool:
     path: str = scope["path"]
     if any(path == own or path.startswith(f"{own}/") for own in _API_PATHS):
         return True
-    # A client that mistyped gets the API's own 404, and not a page.
-    return any(name == b"authorization" for name, _ in scope["headers"])
+    # A client that mistyped gets the API's own 404, and not a page. Browsers send other kinds of
+    # authorization along everywhere, where a proxy before us has asked for it.
+    given = [value for name, value in scope["headers"] if name == b"authorization"]
+    return any(value.lower().startswith(b"bearer ") for value in given)

@@ -34,6 +34,8 @@ def build(name: str) -> Starlette:
         ("/openapi.json", {}, "api"),
         ("/metrics", {}, "api"),
         ("/nothing", {"authorization": "Bearer x"}, "api"),
+        ("/nothing", {"authorization": "bearer x"}, "api"),
+        ("/databases", {"authorization": "Basic dXNlcjpwYXNzd29yZA=="}, "panel"),
     ],
 )
 async def test_who_answers(path: str, headers: dict[str, str], who: str) -> None:
