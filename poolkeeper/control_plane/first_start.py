@@ -20,7 +20,7 @@ from poolkeeper.domain.sizes import DEFAULT_SIZE
 from poolkeeper.domain.status import Phase
 from poolkeeper.domain.tokens import ADMIN
 from poolkeeper.engine.files import write_if_changed
-from poolkeeper.store import clusters, status
+from poolkeeper.store import clusters, events, status
 from poolkeeper.usecases.clusters import (
     create_cluster,
     list_clusters,
@@ -78,7 +78,8 @@ def complete_first_start(context: Context, marker: Path, *, empty: bool) -> Firs
     PoolkeeperError.
     """
     with context.store.read() as tx:
-        untouched = not clusters.list_cluster_ids(tx)
+        # Whoever has deleted all clusters does not want another by the next start.
+        untouched = not clusters.list_cluster_ids(tx) and not events.list_event_clusters(tx)
     if untouched and empty:
         marker.unlink(missing_ok=True)
     elif untouched:
