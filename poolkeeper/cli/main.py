@@ -95,6 +95,9 @@ def run(arguments: Sequence[str]) -> int:
         # The reader, `head` say, has seen enough. Nothing is left to flush at exit.
         sys.stdout = None
         return FAILED
+    except OSError as wrong:
+        place = f"cannot use {wrong.filename}: " if wrong.filename else ""
+        return _tell_failure(f"{place}{wrong.strerror or wrong}", invocation)
 
 
 def _tell_misuse(wrong: Any, invocation: Invocation) -> int:

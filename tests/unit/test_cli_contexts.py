@@ -17,6 +17,7 @@ from poolkeeper.cli.contexts import (
 )
 from poolkeeper.cli.errors import CommandFailed
 from poolkeeper.cli.invocation import Invocation
+from poolkeeper.cli.main import run
 
 LOCAL_API = "https://127.0.0.1:8443"
 PROD = Place("https://prod.example:8443", "p" * 64, Path("/ca/prod.pem"), "prod")
@@ -124,6 +125,14 @@ def test_nothing_running_here_tells_what_to_do(tmp_path: Path) -> None:
     environ = {"POOLKEEPER_HOME": str(tmp_path / "no"), "XDG_CONFIG_HOME": str(tmp_path)}
     with pytest.raises(CommandFailed, match=r"no Poolkeeper runs in .*`poolkeeper up`"):
         find_place(Invocation(), environ)
+
+
+def test_a_folder_that_cannot_be_written_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/proc/nobody")
+    assert run(["auth", "switch", "local"]) == 1
+    assert capsys.readouterr().err.startswith("Error: cannot use /proc/nobody")
 
 
 @pytest.mark.parametrize("text", ["not toml [", "contexts = 3", "[contexts.a]\napi = 'x'"])
