@@ -75,6 +75,21 @@ def test_a_link_signs_in_by_itself_and_once(visitor: Page, plane: Plane) -> None
     expect(visitor.get_by_role("alert")).to_contain_text("has been used already")
 
 
+def test_who_may_not_read_is_told_so_and_not_led_around(visitor: Page, api: httpx.Client) -> None:
+    body = {"name": "creator", "scopes": ["database:create"]}
+    token = api.post("/v1/tokens", json=body).json()["token"]
+    sign_in(visitor, token["value"])
+    expect(visitor.get_by_role("heading", name="Your token does not allow this")).to_be_visible()
+    visitor.goto("/databases/new")
+    visitor.get_by_label("Name").fill("typed")
+    asked: list[str] = []
+    visitor.on("request", lambda request: asked.append(request.url))
+    visitor.wait_for_timeout(1500)
+    assert asked == []
+    expect(visitor.get_by_label("Name")).to_have_value("typed")
+    api.delete(f"/v1/tokens/{token['id']}")
+
+
 def test_everything_works_without_scripts(open_page: Open, plane: Plane) -> None:
     with open_page(java_script_enabled=False) as page:
         sign_in(page, plane.token)
