@@ -11,7 +11,7 @@ A page is a plain function in a thread of its own; it may read the store and wai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import parse_qs
 
 import structlog
@@ -22,6 +22,7 @@ from starlette.routing import Route
 
 from poolkeeper.domain.errors import InvalidRequest, PoolkeeperError, Unauthenticated
 from poolkeeper.domain.sessions import Session
+from poolkeeper.domain.tokens import READ
 from poolkeeper.panel import cookies, security, visits
 from poolkeeper.panel.problems import FormTooLarge, NotOurForm, show_fault, show_problem
 from poolkeeper.panel.visits import Visit
@@ -39,7 +40,8 @@ _log = structlog.get_logger("poolkeeper.panel")
 class Pages:
     """Pages of one file, in the order in which they are looked for.
 
-    ``scope``: what the token must allow. ``is_open``: whoever is not signed in may come, too.
+    ``scope``: what the token must allow; of a cluster, reading besides, since every page shows
+    some of it. ``is_open``: whoever is not signed in may come, too.
     """
 
     def __init__(self) -> None:
@@ -58,11 +60,14 @@ class Pages:
     def _add(
         self, method: str, path: str, scope: str | None, is_open: bool
     ) -> Callable[[Page], Page]:
+        reading = (READ,) if "{cluster_id}" in path else ()
+        scopes = (*reading, scope) if scope is not None else reading
+
         def remember(page: Page) -> Page:
             async def answer(request: Request) -> Response:
                 # Read here: a thread must not wait for a slow client.
                 body = await read_body(request) if method == "POST" else b""
-                return await run_in_threadpool(serve_page, request, body, page, scope, is_open)
+                return await run_in_threadpool(serve_page, request, body, page, scopes, is_open)
 
             self.routes.append(Route(path, answer, methods=[method], name=page.__name__))
             return page
@@ -111,7 +116,7 @@ def check_form(visit: Visit, body: bytes | None) -> None:
 
 
 def serve_page(
-    request: Request, body: bytes | None, page: Page, scope: str | None, is_open: bool
+    request: Request, body: bytes | None, page: Page, scopes: Sequence[str], is_open: bool
 ) -> Response:
     """Let a page answer, if who asks may see it; errors become pages of their own."""
     visit = None
@@ -119,7 +124,7 @@ def serve_page(
         visit = open_visit(request)
         if not is_open:
             token = visit.token
-            if scope is not None:
+            for scope in scopes:
                 token.demand(scope)
         if request.method == "POST":
             check_form(visit, body)

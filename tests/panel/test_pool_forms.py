@@ -46,7 +46,7 @@ def apply_plan(browser: Browser, path: str, **change: str) -> tuple[int, str]:
 
 
 def test_a_new_pool_is_suggested_as_most_want_it(panel: Panel, cluster_id: UUID) -> None:
-    page = panel.browse_as(CREATE).get(f"/databases/{cluster_id}/new-pool").text
+    page = panel.browse_as(READ, CREATE).get(f"/databases/{cluster_id}/new-pool").text
     assert '<option value="defaultdb" selected>' in page
     assert '<option value="doadmin" selected>' in page
     assert 'name="mode" value="transaction" checked' in page
@@ -161,7 +161,7 @@ def test_without_any_connection_left_the_form_says_what_helps(
     panel: Panel, cluster_id: UUID
 ) -> None:
     add_web(panel, cluster_id, PoolShape("defaultdb", "doadmin", PoolMode.SESSION, 22))
-    page = panel.browse_as(CREATE).get(f"/databases/{cluster_id}/new-pool").text
+    page = panel.browse_as(READ, CREATE).get(f"/databases/{cluster_id}/new-pool").text
     assert "All 22 backend connections are held by pools" in page
 
 

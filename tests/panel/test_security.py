@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 from starlette.routing import Route
 
-from poolkeeper.domain.tokens import ADMIN, CREATE, READ
+from poolkeeper.domain.tokens import ADMIN, CREATE, DELETE, READ, UPDATE, VIEW_CREDENTIALS
 from poolkeeper.panel.routing import MAX_FORM_BYTES
 from poolkeeper.usecases.clusters import list_clusters
 from poolkeeper.usecases.tokens import create_token, list_tokens
@@ -194,6 +194,18 @@ def test_scopes_rule_what_may_be_seen(
     panel: Panel, scopes: tuple[str, ...], path: str, status: int
 ) -> None:
     assert panel.browse_as(*scopes).get(path).status_code == status
+
+
+@pytest.mark.parametrize("path", ["new-pool", "users", "settings", "trusted-sources"])
+def test_who_may_not_read_sees_nothing_of_a_cluster_in_its_forms_either(
+    panel: Panel, path: str
+) -> None:
+    cluster_id = panel.create_cluster()
+    browser = panel.browse_as(CREATE, UPDATE, DELETE, VIEW_CREDENTIALS)
+    answer = browser.send(f"/databases/{cluster_id}/{path}", {"user": "not a name"})
+    assert answer.status_code == 403
+    assert "lacks the scope &#39;database:read&#39;" in answer.text
+    assert "doadmin" not in answer.text
 
 
 def test_scopes_rule_what_is_offered_and_done(panel: Panel) -> None:

@@ -53,13 +53,13 @@ async def post_sign_in(request: Request) -> Response:
     body = await read_body(request)
     try:
         await patience.wait_turn(address)
-        answer = await run_in_threadpool(serve_page, request, body, _sign_in, None, True)
+        answer = await run_in_threadpool(serve_page, request, body, _sign_in, (), True)
         if getattr(request.state, "sign_in_failed", False):
             await patience.note_failure(address)
         elif answer.status_code == 303:
             patience.note_success(address)
     except TooMany:
-        return await run_in_threadpool(serve_page, request, body, _refuse, None, True)
+        return await run_in_threadpool(serve_page, request, body, _refuse, (), True)
     return answer
 
 
