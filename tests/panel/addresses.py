@@ -9,8 +9,9 @@ from starlette.routing import Route
 from poolkeeper.panel.app import build_panel
 from poolkeeper.usecases.context import Context
 
-# Nobody looks at them: they lead to a page, or are sent to scripts and as files.
-NO_PAGES = ("/favicon.ico", "/live", "/live/ping")
+# Nobody looks at them: they lead to a page, show another one again, or are sent to scripts and as
+# files.
+NO_PAGES = ("/favicon.ico", "/live", "/live/ping", "/tokens/{token_id}/revoke")
 _FILES = (".json", ".crt")
 
 
@@ -43,6 +44,7 @@ def compose(path: str, cluster_id: object, *, pool: str, user: str, database: st
         "/pools/{name}": f"/pools/{pool}",
         "/users/{name}": f"/users/{user}",
         "/dbs/{name}": f"/dbs/{database}",
+        "/tokens/{token_id}": "/tokens/0123456789abcdef",
     }
     for part, stands_for in parts.items():
         path = path.replace(part, stands_for)

@@ -260,6 +260,9 @@ def test_the_last_administrator_stays(panel: Panel) -> None:
     assert answer.status_code == 422
     assert "the last lasting admin token cannot be revoked" in answer.text
     assert list_tokens(panel.context) == [token]
+    # That page is loaded again by parts, and anew by its reader, as any other.
+    again = re.search(r'id="token-list"[^>]* hx-get="([^"]*)"', answer.text)
+    assert again and 'id="token-list"' in browser.get(again[1]).text
 
 
 @pytest.mark.parametrize("theme", ["auto", "light", "dark"])

@@ -24,7 +24,9 @@ LIFETIMES = (
 pages = Pages()
 
 
+# The second is where a browser is once a token could not be revoked.
 @pages.get("/tokens", scope=ADMIN)
+@pages.get("/tokens/{token_id}/revoke", scope=ADMIN)
 def show_tokens(visit: Visit) -> Response:
     """All tokens, and the form for a new one."""
     return _show(visit, _blank(), 200)
