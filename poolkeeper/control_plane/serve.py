@@ -70,7 +70,7 @@ def serve(settings: Settings, *, empty: bool, ready: Callable[[Summary], None]) 
         ensure_local_token(parts.context, settings.state_dir / "token")
         rates = RateLimits(settings.rate_limit_hour, settings.rate_limit_minute)
         api = build_app(parts.context, started_at=wiring.now(), rates=rates)
-        panel = build_panel(parts.context)
+        panel = build_panel(parts.context, changes=api.state.changes)
         server = http_server.prepare(parts, FrontDoor(api, panel))
         # Open pages listen for ever; the end of the server is not to wait for them.
         panel.state.live.is_stopping = lambda: server.is_stopping

@@ -72,10 +72,16 @@ _PAGES = (
 
 _SMALLEST_COMPRESSED = 600
 
+# Of the threads that there are without the API.
+_CHANGES_AT_ONCE = 20
 
-def build_panel(context: Context, *, latest: Latest | None = None) -> Starlette:
+
+def build_panel(
+    context: Context, *, latest: Latest | None = None, changes: asyncio.Semaphore | None = None
+) -> Starlette:
     """The application. ``latest``: the live numbers of a cluster, where more is known than
-    what was last seen of its pools.
+    what was last seen of its pools. ``changes``: how many may wait for the reconciler at once,
+    of the API and of forms together.
 
     Its ``state.live`` is the broadcaster; tell it ``is_stopping`` when there is a server.
     """
@@ -103,6 +109,7 @@ def build_panel(context: Context, *, latest: Latest | None = None) -> Starlette:
     app.state.assets = assets
     app.state.renderer = Renderer(assets)
     app.state.live = live
+    app.state.changes = changes or asyncio.Semaphore(_CHANGES_AT_ONCE)
     app.state.patience = Patience()
     app.state.sparklines = Sparklines()
     app.state.drawings = Drawings()

@@ -12,6 +12,7 @@ A page is a plain function in a thread of its own; it may read the store and wai
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from urllib.parse import parse_qs
 
 import structlog
@@ -67,7 +68,10 @@ class Pages:
             async def answer(request: Request) -> Response:
                 # Read here: a thread must not wait for a slow client.
                 body = await read_body(request) if method == "POST" else b""
-                return await run_in_threadpool(serve_page, request, body, page, scopes, is_open)
+                # What waits for the reconciler leaves some threads to who reads.
+                waits = method == "POST" and scopes
+                async with request.app.state.changes if waits else nullcontext():
+                    return await run_in_threadpool(serve_page, request, body, page, scopes, is_open)
 
             self.routes.append(Route(path, answer, methods=[method], name=page.__name__))
             return page
