@@ -155,6 +155,14 @@ class Visit:
         here = self.address if self.request.method == "GET" else "/"
         if self.is_htmx:
             # What is asked for may be a part only; htmx tells the page that it is for.
-            page = urlsplit(self.request.headers.get("hx-current-url", ""))
-            here = (page.path or "/") + (f"?{page.query}" if page.query else "")
+            here = _find_page(self.request.headers.get("hx-current-url", ""))
         return self.redirect("/sign-in" if here == "/" else f"/sign-in?next={quote(here)}")
+
+
+def _find_page(url: str) -> str:
+    """What of an address of ours is to go on to; ``/`` if it cannot be read."""
+    try:
+        page = urlsplit(url)
+    except ValueError:
+        return "/"
+    return (page.path or "/") + (f"?{page.query}" if page.query else "")

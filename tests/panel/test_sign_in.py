@@ -57,6 +57,8 @@ def test_a_part_of_a_page_leads_to_the_sign_in_for_its_page(panel: Panel) -> Non
     asked = panel.browse().get("/databases/new", hx_request="true", hx_current_url=page)
     assert (asked.status_code, asked.text) == (204, "")
     assert asked.headers["hx-redirect"] == "/sign-in?next=/databases%3Fq%3Da"
+    asked = panel.browse().get("/databases", hx_request="true", hx_current_url="http://[")
+    assert (asked.status_code, asked.headers["hx-redirect"]) == (204, "/sign-in")
 
 
 def test_what_a_page_asks_for_by_itself_only_says_that_nobody_is_signed_in(panel: Panel) -> None:
