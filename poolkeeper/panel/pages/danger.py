@@ -22,22 +22,21 @@ pages = Pages()
 @pages.get("/databases/{cluster_id}/settings/rotate", scope=UPDATE)
 def show_rotate(visit: Visit) -> Response:
     """Whose passwords are replaced, what that means, and the question."""
-    return _show_rotate(visit, Form({}), 200)
+    return _show_rotate(visit, Form({"from": ""}), 200)
 
 
 @pages.post("/databases/{cluster_id}/settings/rotate", scope=UPDATE)
 def rotate(visit: Visit) -> Response:
-    """Give each user a new password, one after the other."""
-    names = [user.name for user in list_users(visit.context, visit.cluster_id)]
-    form = visit.read_form()
+    """Give each user a new password, one after the other; after a failure from that one on."""
+    form = visit.read_form("from")
     done: list[str] = []
-    for name in names:
+    for name in _list_names(visit, form["from"]):
         # One that was deleted meanwhile needs no password.
         with suppress(NotFound), form.attempt():
             reset_auth(visit.context, visit.actor, visit.cluster_id, name)
             done.append(name)
         if form.failed:
-            form.problem = _tell_rest(name, form.problem, done)
+            form.problem, form.values["from"] = _tell_rest(name, form.problem, done), name
             return _show_rotate(visit, form, 422)
     path = f"/databases/{visit.cluster_id}/settings"
     return visit.redirect(path, f"{_count(done)} new: the old ones log nobody in any more.")
@@ -62,6 +61,12 @@ def destroy(visit: Visit) -> Response:
     return _show_destroy(visit, form, 422)
 
 
+def _list_names(visit: Visit, first: str) -> list[str]:
+    """The users by name, from one on."""
+    names = sorted(user.name for user in list_users(visit.context, visit.cluster_id))
+    return [name for name in names if name >= first]
+
+
 def _tell_rest(name: str, problem: str, done: list[str]) -> str:
     others = f" {_count(done)} new already: {', '.join(done)}." if done else ""
     return f"The password of {name} was not replaced: {problem}.{others} Do it again for the rest."
@@ -78,7 +83,7 @@ def _show_rotate(visit: Visit, form: Form, status: int) -> Response:
         status,
         cluster=detail.cluster,
         standing=judge_standing(detail),
-        users=[user.name for user in list_users(visit.context, visit.cluster_id)],
+        users=_list_names(visit, form["from"]),
         form=form,
     )
 
