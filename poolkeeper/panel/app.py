@@ -99,8 +99,9 @@ def build_panel(
             *(route for pages in _PAGES for route in pages.routes),
         ],
         middleware=[
-            Middleware(PanelRequests),
+            # Around all, so that the last resort has them, too.
             Middleware(SecurityHeaders),
+            Middleware(PanelRequests),
             Middleware(GZipMiddleware, minimum_size=_SMALLEST_COMPRESSED, compresslevel=5),
         ],
         lifespan=_broadcast,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from html.parser import HTMLParser
+from typing import Any, NoReturn
 
 import pytest
 from starlette.routing import Route
 
 from poolkeeper.domain.tokens import ADMIN, CREATE, DELETE, READ, UPDATE, VIEW_CREDENTIALS
+from poolkeeper.panel.pages import databases
 from poolkeeper.panel.routing import MAX_FORM_BYTES
 from poolkeeper.usecases.clusters import list_clusters
 from poolkeeper.usecases.tokens import create_token, list_tokens
@@ -64,6 +66,29 @@ def test_every_answer_bears_the_headers(panel: Panel) -> None:
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "same-origin"
         assert "cache-control" in headers
+
+
+@pytest.mark.parametrize("broken", ["page", "renderer"])
+def test_a_fault_of_ours_tells_where_to_find_it_and_nothing_else(
+    panel: Panel, log: list[MutableMapping[str, Any]], monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise RuntimeError("in full detail")
+
+    browser = panel.browse_as(ADMIN)
+    if broken == "page":
+        monkeypatch.setattr(databases, "list_summaries", fail)
+    else:
+        monkeypatch.setattr(panel.app.state.renderer, "render", fail)
+    answer = browser.get("/databases")
+    assert answer.status_code == 500
+    assert "Something went wrong on our side" in answer.text
+    assert "in full detail" not in answer.text
+    request_id = answer.headers["x-request-id"]
+    assert request_id in answer.text
+    assert request_id in [each["request_id"] for each in log if each["event"] == "fault"]
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "cache-control" in answer.headers
 
 
 def test_no_page_has_scripts_or_styles_in_it_or_takes_any_from_elsewhere(panel: Panel) -> None:
