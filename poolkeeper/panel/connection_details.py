@@ -37,7 +37,6 @@ class Text:
     text: str
     hidden: str
     notes: tuple[str, ...] = ()
-    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,6 @@ class Details:
     """``has_password``: whether the texts have one; else the reader has to put it in."""
 
     connection: Connection
-    mode: PoolMode | None
     formats: tuple[Text, ...]
     snippets: tuple[Text, ...]
 
@@ -68,13 +66,11 @@ def describe_connection(connection: Connection, mode: PoolMode | None) -> Detail
     )
     pairs = zip(list_snippets(connection, mode), list_snippets(marked, mode), strict=True)
     snippets = tuple(_pair(shown, hidden) for shown, hidden in pairs)
-    return Details(connection, mode, formats, snippets)
+    return Details(connection, formats, snippets)
 
 
 def _pair(shown: Snippet, hidden: Snippet) -> Text:
-    return Text(
-        shown.key, shown.title, shown.code, _hide(hidden.code), shown.notes, file=shown.file
-    )
+    return Text(shown.key, shown.title, shown.code, _hide(hidden.code), shown.notes)
 
 
 def _hide(text: str) -> str:

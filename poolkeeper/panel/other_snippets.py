@@ -40,7 +40,7 @@ await pool.end();
         session=("Each connection of pg.Pool holds a backend: choose its max accordingly.",),
         statement=("client.query('BEGIN') is refused.",),
     )
-    return Snippet("node-postgres", "node-postgres", "JavaScript", code, notes)
+    return Snippet("node-postgres", "node-postgres", code, notes)
 
 
 def write_prisma(connection: Connection, mode: PoolMode | None) -> Snippet:
@@ -72,7 +72,7 @@ DATABASE_URL="{uri}?{query}"
         transaction=("pgbouncer=true is for PgBouncer before 1.21 and not needed here.",),
         statement=("Prisma Client needs transactions: use a transaction pool.",),
     )
-    return Snippet("prisma", "Prisma", ".env", code, notes)
+    return Snippet("prisma", "Prisma", code, notes)
 
 
 def write_jdbc(connection: Connection, mode: PoolMode | None) -> Snippet:
@@ -102,7 +102,7 @@ try (var connection = DriverManager.getConnection(url, user, password);
         session=(refused, "With HikariCP, maximumPoolSize connections hold as many backends."),
         statement=(prepared, refused, "setAutoCommit(false) begins a transaction: refused."),
     )
-    return Snippet("jdbc", "JDBC", "Java", code, notes)
+    return Snippet("jdbc", "JDBC", code, notes)
 
 
 def write_pgx(connection: Connection, mode: PoolMode | None) -> Snippet:
@@ -140,7 +140,7 @@ func main() {{
         session=("Each connection of pgxpool holds a backend: choose pool_max_conns accordingly.",),
         statement=(prepared, "conn.Begin() is refused."),
     )
-    return Snippet("pgx", "Go pgx", "Go", code, notes)
+    return Snippet("pgx", "Go pgx", code, notes)
 
 
 def write_rails(connection: Connection, mode: PoolMode | None) -> Snippet:
@@ -172,4 +172,4 @@ def write_rails(connection: Connection, mode: PoolMode | None) -> Snippet:
         session=("Each thread that has used the database holds a backend (pool in this file).",),
         statement=("Active Record saves in transactions: use a transaction pool.",),
     )
-    return Snippet("rails", "Rails", "config/database.yml", code, notes)
+    return Snippet("rails", "Rails", code, notes)

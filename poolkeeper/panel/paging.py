@@ -15,7 +15,7 @@ _Row = TypeVar("_Row")
 @dataclass(frozen=True)
 class Slice(Generic[_Row]):
     """One page of a list. ``found``: how many there are on all pages; ``total``: how many there
-    are besides those that were looked for."""
+    are with those that were not looked for."""
 
     rows: Sequence[_Row]
     total: int

@@ -13,7 +13,6 @@ from poolkeeper.domain.errors import (
     Forbidden,
     InvalidRequest,
     NotFound,
-    NotReady,
     PoolkeeperError,
     Unavailable,
 )
@@ -58,7 +57,6 @@ _KINDS: dict[type[PoolkeeperError], _Kind] = {
     FormTooLarge: _Kind(413, "This form was not accepted"),
     TooManyAttempts: _Kind(429, "Too many attempts"),
     InvalidRequest: _Kind(422, "This cannot be"),
-    NotReady: _Kind(412, "Not ready yet"),
     Unavailable: _Kind(503, "Not possible at the moment"),
 }
 _FAULT = _Kind(500, "Something went wrong on our side")

@@ -38,7 +38,7 @@ with psycopg.connect(
         ),
         statement=("autocommit=True: without it psycopg begins a transaction.",),
     )
-    return Snippet("psycopg", "psycopg", "Python", code, notes)
+    return Snippet("psycopg", "psycopg", code, notes)
 
 
 def write_sqlalchemy(connection: Connection, mode: PoolMode | None) -> Snippet:
@@ -74,7 +74,7 @@ with engine.connect() as connection:
             " would look for hstore in a transaction of its own as it connects.",
         ),
     )
-    return Snippet("sqlalchemy", "SQLAlchemy", "Python", code, notes)
+    return Snippet("sqlalchemy", "SQLAlchemy", code, notes)
 
 
 def write_django(connection: Connection, mode: PoolMode | None) -> Snippet:
@@ -104,7 +104,7 @@ def write_django(connection: Connection, mode: PoolMode | None) -> Snippet:
         session=("With CONN_MAX_AGE above 0, each worker holds a backend all the time.",),
         statement=("Whatever uses atomic() fails: Django's admin and migrations do.",),
     )
-    return Snippet("django", "Django", "settings.py", code, notes)
+    return Snippet("django", "Django", code, notes)
 
 
 def write_asyncpg(connection: Connection, mode: PoolMode | None) -> Snippet:
@@ -138,4 +138,4 @@ asyncio.run(main())
         transaction=(prepared, "add_listener() needs the direct connection."),
         statement=(prepared, "connection.transaction() is refused."),
     )
-    return Snippet("asyncpg", "asyncpg", "Python", code, notes)
+    return Snippet("asyncpg", "asyncpg", code, notes)

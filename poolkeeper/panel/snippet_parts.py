@@ -16,7 +16,6 @@ class Snippet:
 
     key: str
     title: str
-    file: str
     code: str
     notes: tuple[str, ...] = ()
 

@@ -69,7 +69,6 @@ def apply(visit: Visit) -> Response:
     name = visit.part("name")
     pool = pools.get_pool(visit.context, visit.cluster_id, name)
     form = visit.read_form(*_SHAPE, "generation")
-    shape = None
     with form.attempt():
         shape = _read_shape(form)
         if form["generation"] == str(pool.generation):

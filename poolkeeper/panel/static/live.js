@@ -79,8 +79,7 @@ function wordValue(value, kind) {
     const kind = element.dataset.liveAs;
     if (kind) return wordValue(value, kind);
     if (value === null || value === undefined) return "–";
-    const digits = Number(element.dataset.liveDigits ?? 0);
-    return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    return value.toLocaleString("en-US", { maximumFractionDigits: 0 });
   }
 
   function show(root) {
