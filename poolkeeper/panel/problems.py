@@ -46,13 +46,20 @@ class TooManyAttempts(PoolkeeperError):
 
 @dataclass(frozen=True)
 class _Kind:
+    """``advice``: what to do, where the error does not say it."""
+
     status: int
     title: str
+    advice: str = ""
 
 
 _KINDS: dict[type[PoolkeeperError], _Kind] = {
     NotFound: _Kind(404, "There is no such thing"),
-    Forbidden: _Kind(403, "Your token does not allow this"),
+    Forbidden: _Kind(
+        403,
+        "Your token does not allow this",
+        ". Sign in with one that has it, or ask whoever administers Poolkeeper.",
+    ),
     NotOurForm: _Kind(403, "This form was not accepted"),
     FormTooLarge: _Kind(413, "This form was not accepted"),
     TooManyAttempts: _Kind(429, "Too many attempts"),
@@ -70,7 +77,7 @@ def show_problem(visit: Visit, error: PoolkeeperError) -> Response:
     for kind in type(error).__mro__:
         if kind in _KINDS:
             found = _KINDS[kind]
-            message = _NOT_FOUND_MESSAGE if found.status == 404 else str(error)
+            message = _NOT_FOUND_MESSAGE if found.status == 404 else f"{error}{found.advice}"
             return _show(visit, found, message)
     return _show(visit, _FAULT, str(error))
 

@@ -242,7 +242,7 @@ def test_scopes_rule_what_is_offered_and_done(panel: Panel) -> None:
     before = len(list_tokens(panel.context))
     answer = reader.send("/tokens", {"name": "mine", "scopes": ADMIN})
     assert answer.status_code == 403
-    assert "lacks the scope" in answer.text
+    assert "lacks the scope &#39;admin&#39;. Sign in with one that has it" in answer.text
     assert reader.send("/databases/new", CLUSTER).status_code == 403
     assert len(list_tokens(panel.context)) == before
     assert list_names(panel) == ["main"]
