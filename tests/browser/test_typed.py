@@ -140,3 +140,23 @@ def test_what_is_looked_for_before_the_page_has_its_scripts_is_found(
     owner.unroute_all()
     expect(owner).to_have_url(re.compile(r"q=nobody-has-this"))
     expect(owner.locator(lines)).to_have_count(0)
+
+
+def test_a_form_whose_answer_is_lost_is_not_said_to_have_failed(
+    owner: Page, cluster: Mapping[str, Any]
+) -> None:
+    owner.goto(f"/databases/{cluster['id']}/users")
+
+    def lose(route: Route) -> None:
+        if route.request.method == "POST":
+            route.abort("connectionrefused")
+        else:
+            route.continue_()
+
+    owner.route("**/users", lose)
+    # While it is known that nobody answers, too.
+    owner.evaluate("document.getElementById('banner').hidden = false")
+    owner.get_by_label("User name").fill("lost")
+    owner.get_by_role("button", name="Create the user").click()
+    expect(owner.locator("#toasts")).to_contain_text("may have been made all the same")
+    expect(owner.get_by_label("User name")).to_have_value("lost")

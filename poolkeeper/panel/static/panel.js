@@ -115,8 +115,11 @@ document.addEventListener("htmx:afterSwap", (event) => {
     before.add(words);
   }
 });
-document.addEventListener("htmx:sendError", () => {
-  if (document.getElementById("banner").hidden) announce("Poolkeeper did not answer. Try again.", "bad");
+document.addEventListener("htmx:sendError", (event) => {
+  // The banner says that reading is tried again; a form is not sent again.
+  if (event.detail.requestConfig.verb === "post") {
+    announce("Poolkeeper did not answer. The change may have been made all the same: look whether it was, then try again.", "bad");
+  } else if (document.getElementById("banner").hidden) announce("Poolkeeper did not answer. Try again.", "bad");
 });
 
 const AGES = [[86400, "day"], [3600, "hour"], [60, "minute"]];
