@@ -34,7 +34,10 @@ class FormTooLarge(PoolkeeperError):
     """A form with more in it than anything that is asked for."""
 
     def __init__(self) -> None:
-        super().__init__("the form has more in it than anything that is asked for here")
+        super().__init__(
+            "the form has more in it than anything that is asked for here: nothing was changed;"
+            " shorten it and send it again"
+        )
 
 
 class TooManyAttempts(PoolkeeperError):

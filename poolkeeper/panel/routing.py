@@ -170,5 +170,7 @@ def _parse(body: bytes) -> Mapping[str, list[str]]:
     except ValueError:
         raise InvalidRequest("the form cannot be read; go back and try again") from None
     if any("\0" in value for values in fields.values() for value in values):
-        raise InvalidRequest("the form has a NUL character in it")
+        raise InvalidRequest(
+            "the form has a NUL character in it: nothing was changed; take it out and send it again"
+        )
     return fields
