@@ -131,6 +131,23 @@ def test_copying_is_said_and_the_button_is_itself_again(
         expect(page.locator("#said")).to_be_empty()
 
 
+def test_dots_are_not_offered_for_a_password(owner: Page, pools: str) -> None:
+    """Where a browser does not let pages copy, people are to copy what is selected."""
+    owner.goto(f"{pools}/pools/big/connect")
+    refuse = "() => Promise.reject(new Error('not allowed'))"
+    owner.evaluate(f"() => {{ navigator.clipboard.writeText = {refuse} }}")
+    owner.locator("label", has_text="Connection string").click()
+    copy = owner.get_by_role("button", name="Copy Connection string")
+    copy.click()
+    expect(copy).to_have_text("Show the password first")
+    assert owner.evaluate("getSelection().toString()") == ""
+    owner.get_by_label("Show the password").check()
+    copy.click()
+    expect(copy).to_have_text("Press Ctrl+C")
+    value = owner.locator("#text-string").get_attribute("data-value")
+    assert owner.evaluate("getSelection().toString()") == value
+
+
 def test_charts_have_the_time_of_all_the_rest(open_page: Open, plane: Plane, pools: str) -> None:
     with open_page(timezone_id="Asia/Kathmandu") as page:
         sign_in(page, plane.token)

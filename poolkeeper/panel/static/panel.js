@@ -19,6 +19,13 @@ function announce(text, tone) {
 const COPIED_MS = 1600;
 const restoring = new WeakMap();
 
+function selectText(source) {
+  const range = document.createRange();
+  range.selectNodeContents(source);
+  getSelection().removeAllRanges();
+  getSelection().addRange(range);
+}
+
 async function copy(button) {
   const source = document.getElementById(button.dataset.copy);
   const text = source.dataset.value ?? source.textContent;
@@ -29,11 +36,10 @@ async function copy(button) {
     await navigator.clipboard.writeText(text);
     button.textContent = said.textContent = "Copied";
   } catch {
-    const range = document.createRange();
-    range.selectNodeContents(source);
-    getSelection().removeAllRanges();
-    getSelection().addRange(range);
-    button.textContent = said.textContent = "Press Ctrl+C";
+    // What can be selected is what is seen, which may be dots.
+    const isHidden = source.querySelector(".while-hidden")?.getClientRects().length;
+    if (!isHidden) selectText(source);
+    button.textContent = said.textContent = isHidden ? "Show the password first" : "Press Ctrl+C";
   }
   clearTimeout(restoring.get(button));
   restoring.set(button, setTimeout(() => {
