@@ -46,6 +46,8 @@ _LOOK_EVERY = 1.0
 _CHECK_SESSIONS_EVERY = 5.0
 # A browser that hears nothing for three times as long takes us for gone.
 _BEAT_EVERY = 5.0
+# What goes wrong does so in each round, and would fill the log.
+_SAY_TROUBLE_EVERY = 60.0
 # Who goes from page to page comes back sooner.
 _STAY_AWAKE = 15.0
 MOST_WATCHERS = 1000
@@ -76,7 +78,7 @@ class Live:
         self._awake_until = 0.0
         self._told: dict[Topic, Numbers] = {}
         self._newest = 0
-        self._due = dict.fromkeys(("numbers", "look", "sessions", "beat"), 0.0)
+        self._due = dict.fromkeys(("numbers", "look", "sessions", "beat", "trouble"), 0.0)
         self.is_stopping: Callable[[], bool] = lambda: False
 
     def has_room(self, session: str) -> bool:
@@ -117,10 +119,8 @@ class Live:
             await self._somebody.wait()
             try:
                 await self._look_around()
-            except PoolkeeperError as error:
-                _log.warning("live_paused", reason=str(error))
-            except Exception:
-                _log.exception("live_broke")
+            except Exception as error:
+                self._say_trouble(error)
             if not self._watchers and time.monotonic() > self._awake_until:
                 self._fall_asleep()
             await asyncio.sleep(_TICK)
@@ -128,6 +128,14 @@ class Live:
     def _fall_asleep(self) -> None:
         self._marks, self._seen = None, -1
         self._somebody.clear()
+
+    def _say_trouble(self, error: Exception) -> None:
+        if not self._is_due("trouble", _SAY_TROUBLE_EVERY):
+            return
+        if isinstance(error, PoolkeeperError):
+            _log.warning("live_paused", reason=str(error))
+        else:
+            _log.error("live_broke", exc_info=error)
 
     async def _look_around(self) -> None:
         if self.is_stopping():

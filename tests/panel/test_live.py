@@ -6,16 +6,19 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager, suppress
+from typing import Any, NoReturn
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import pytest
 
+from poolkeeper.domain.errors import Unavailable
 from poolkeeper.domain.pools import PoolMode, PoolShape
 from poolkeeper.domain.status import PoolLoad
 from poolkeeper.domain.tokens import CREATE, READ
+from poolkeeper.panel import live as live_stream
 from poolkeeper.panel import live_numbers
 from poolkeeper.panel.live import Live, Numbers
 from poolkeeper.panel.watchers import Watcher, parse_topics
@@ -185,6 +188,35 @@ async def test_who_comes_back_is_told_what_was_missed_and_no_more(panel: Panel) 
 def test_a_page_says_up_to_which_change_it_knows(panel: Panel) -> None:
     page = panel.browse_as(READ).get("/databases").text
     assert f'data-last-change="{panel.app.state.live.last_change}"' in page
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(Unavailable("the store does not answer"), "live_paused"), (ValueError("odd"), "live_broke")],
+)
+async def test_what_stays_wrong_does_not_fill_the_log(
+    panel: Panel,
+    log: list[MutableMapping[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    said: str,
+) -> None:
+    rounds = 0
+
+    def fail(context: object) -> NoReturn:
+        nonlocal rounds
+        rounds += 1
+        raise error
+
+    monkeypatch.setattr(live_stream, "read_marks", fail)
+    monkeypatch.setattr(live_stream, "_TICK", 0.0)
+    monkeypatch.setattr(live_stream, "_LOOK_EVERY", 0.0)
+    async with running(panel) as live, asyncio.timeout(60):
+        page = Listener(live.watch(watch(panel, None)))
+        while rounds < 5:
+            await asyncio.sleep(0.01)
+        await page.close()
+    assert [each["event"] for each in log if each["event"].startswith("live_")] == [said]
 
 
 async def test_who_wakes_the_broadcaster_is_told_to_look_anew(panel: Panel) -> None:
