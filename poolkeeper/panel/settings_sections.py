@@ -51,7 +51,7 @@ def _fill_nothing(cluster: Cluster) -> Form:
 
 def _install(visit: Visit, form: Form) -> str:
     maintenance.install_update(visit.context, visit.actor, visit.cluster_id)
-    said = "PostgreSQL is restarted as soon as nobody would be cut by it"
+    said = "What waits for a restart of PostgreSQL gets it as soon as nobody would be cut by it"
     if not visit.context.restart_cuts:
         return f"{said}."
     most = word_duration(visit.context.restart_wait.total_seconds())

@@ -196,6 +196,10 @@ def test_what_waits_can_be_applied_now(panel: Panel, cluster_id: UUID, path: str
     assert "as soon as nobody would be cut" in page
     cluster = read(panel, cluster_id)
     assert cluster.restart_generation == cluster.generation == 2
+    # From a page that was open before: no restart that there will not be is announced.
+    status, page = change(browser, path, "install")
+    assert status == 303
+    assert "What waits for a restart of PostgreSQL gets it" in page
 
 
 def test_names_get_into_the_certificate(panel: Panel, cluster_id: UUID, path: str) -> None:
