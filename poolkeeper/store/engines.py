@@ -102,6 +102,7 @@ def _open_sqlite(path: Path) -> Engines:
         poolclass=QueuePool,
         pool_timeout=WAIT_SECONDS,
         json_serializer=_serialize,
+        hide_parameters=True,  # password verifiers and token hashes are no one's who reads a log
         connect_args={
             "timeout": WAIT_SECONDS,
             "check_same_thread": False,
@@ -158,6 +159,7 @@ def _open_postgres(url: URL) -> Engines:
         pool_pre_ping=True,
         use_native_hstore=False,  # else each connection looks for the type
         json_serializer=_serialize,
+        hide_parameters=True,  # password verifiers and token hashes are no one's who reads a log
         connect_args=options,
     )
     reader = create(pool_size=4, max_overflow=12, isolation_level="REPEATABLE READ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 from locations import KEY, Location, PostgresServer
 
 from poolkeeper.domain.clusters import Cluster
-from poolkeeper.domain.errors import PoolkeeperError, Unavailable
+from poolkeeper.domain.errors import NameTaken, PoolkeeperError, Unavailable
 from poolkeeper.store import engines
 from poolkeeper.store.clusters import bump_generation, list_cluster_ids
 from poolkeeper.store.database import Store
@@ -53,6 +54,18 @@ def test_the_file_is_for_its_owner_only(tmp_path: Path, add_cluster: AddCluster)
     )
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     store.close()
+
+
+def test_what_a_failed_statement_was_about_to_write_is_in_no_traceback(
+    store: Store, add_cluster: AddCluster
+) -> None:
+    """Users' password verifiers, for one. PostgreSQL itself tells the key that is there."""
+    with pytest.raises(NameTaken) as caught, store.write() as tx:
+        add_cluster(tx, "of-mine")
+        add_cluster(tx, "of-mine")
+    told = str(caught.value.__cause__)
+    assert "INSERT INTO" in told
+    assert "of-mine" not in re.sub("DETAIL:.*", "", told)
 
 
 def test_a_url_may_name_a_file(tmp_path: Path) -> None:
