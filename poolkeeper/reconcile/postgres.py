@@ -31,12 +31,21 @@ Progress = Callable[[str], None]
 
 
 def ensure_postgres(
-    host: Host, desired: Desired, paths: ClusterPaths, backends: Backends, progress: Progress
+    host: Host,
+    desired: Desired,
+    paths: ClusterPaths,
+    backends: Backends,
+    progress: Progress,
+    *,
+    is_new: bool,
 ) -> bool:
     """Bring PostgreSQL to what is wanted; True if it had to be started.
 
-    ``progress`` is told the name of each step before it is made. Raises EngineError.
+    ``progress`` is told the name of each step before it is made. Unless the cluster ``is_new``,
+    its data must be there. Raises EngineError.
     """
+    if not is_new:
+        _demand_data(paths)
     progress("preparing files")
     layout.make_cluster_folders(paths, host.processes.account)
     files.write_if_changed(
@@ -110,6 +119,15 @@ def describe(desired: Desired, paths: ClusterPaths, version: str) -> ServerProce
         return None
     port = desired.cluster.ports.direct
     return ServerProcess(POSTGRES, 1, facts.pid, version, port, facts.started_at)
+
+
+def _demand_data(paths: ClusterPaths) -> None:
+    """Raises ProcessFailed: an empty server in the place of a full one would look healthy."""
+    if not server.is_initialised(paths):
+        raise ProcessFailed(
+            f"the data directory {paths.data} is gone, and no empty one is made in its place:"
+            " mount it or bring it back from a backup, or destroy the cluster"
+        )
 
 
 def _write_configuration(host: Host, desired: Desired, paths: ClusterPaths) -> bool:

@@ -105,7 +105,7 @@ class Servers:
         """Make it so. ``applied``: the generation that is in force; ``failing``: subjects that
         are not, some of which are ``retried``. Raises EngineError, OSError."""
         is_look_around = self._configured_for is None
-        restarted = self._ensure_postgres(desired, progress)
+        restarted = self._ensure_postgres(desired, progress, is_new=applied == 0)
         step = partial(self._host.changes.step, desired.cluster.id)
         catalog = apply_catalog(self._backends, desired, applied, retried, step)
         failures = {**catalog, **self._refused}
@@ -158,7 +158,9 @@ class Servers:
             " run `poolkeeper down --all`, then `poolkeeper up`"
         )
 
-    def _ensure_postgres(self, desired: Desired, progress: Progress) -> tuple[str, ...]:
+    def _ensure_postgres(
+        self, desired: Desired, progress: Progress, *, is_new: bool
+    ) -> tuple[str, ...]:
         """Most passes change only pools; PostgreSQL's files depend on what is compared here."""
         users = frozenset(user.name for user in desired.users if not user.deleted)
         cluster = desired.cluster
@@ -169,7 +171,7 @@ class Servers:
         if self._configured_for == wanted and postgres.is_running(self.paths):
             return ()
         started = postgres.ensure_postgres(
-            self._host, desired, self.paths, self._backends, progress
+            self._host, desired, self.paths, self._backends, progress, is_new=is_new
         )
         self._refused = explain_refusal(self._host, desired, self.paths)
         self._look_at_postgres(desired)

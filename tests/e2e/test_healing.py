@@ -244,6 +244,21 @@ def test_a_data_directory_that_nobody_may_write(ward: Ward) -> None:
         data.chmod(0o700)
 
 
+def test_a_data_directory_that_is_gone(ward: Ward) -> None:
+    """No empty one takes its place: that would pass for a healthy cluster without its data."""
+    data = ward.inside.paths.data
+    away = data.with_name("data.away")
+    ward.kill("control plane")
+    ward.kill("PostgreSQL")
+    data.rename(away)
+    try:
+        ward.live_troubled()
+        ward.await_trouble("data directory .* is gone")
+        assert not data.exists()
+    finally:
+        away.rename(data)
+
+
 PID_FILES: dict[str, Callable[[Path], object]] = {
     "deleted": lambda path: path.unlink(),
     "garbage": lambda path: path.write_text("a cat\n"),
