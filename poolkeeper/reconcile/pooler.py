@@ -126,6 +126,14 @@ class Pooler:
         """The console, which this pooler goes on to use and closes. Raises ConsoleUnreachable."""
         return self._connect(desired)
 
+    def cut_users(self, desired: Desired, names: Collection[str]) -> None:
+        """Cut clients that logged in as these users, whose secrets are nobody's by now: they
+        would be whoever gets such a name next. Raises ConsoleUnreachable."""
+        if names:
+            console = self._connect(desired)
+            for id in console.list_client_ids(names):
+                console.kill_client(id)
+
     def shrink(self, desired: Desired, outcome: Outcome) -> set[str]:
         """Pools with more backends than their size; a saturated one is made to shrink.
 

@@ -31,9 +31,8 @@ class PoolerFiles:
 
     def write(self, desired: Desired, entries: Sequence[Entry]) -> bool:
         """Render all files and write those that differ; True if any did. Raises OSError."""
-        users = [user for user in desired.users if not user.deleted]
         texts = {
-            "userlist.txt": render_users(users, desired.console_password),
+            "userlist.txt": render_users(desired.users, desired.console_password),
             "pgbouncer_hba.conf": render_hba(entries, allowed_networks(desired.rules)),
             "pgbouncer-1.ini": render_main(self._paths, self._settings(desired), entries),
         }

@@ -119,6 +119,8 @@ class Servers:
             and (pool.generation > applied or f"pool:{pool.name}" in failing)
         }
         outcome = self._pooler.apply(desired, changed, self._host.now())
+        dropped = {u.name for u in desired.users if u.deleted and u.generation > applied}
+        self._pooler.cut_users(desired, dropped)
         cutting = self._firewall.cut(desired)
         shrinking = self._pooler.shrink(desired, outcome)
         if is_look_around:

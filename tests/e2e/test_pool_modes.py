@@ -354,6 +354,24 @@ def test_in_an_inbound_pool_each_client_is_itself(
         assert fails_with(lambda: connect(log_in_as(uri, "poolkeeper", "x")))
 
 
+def test_a_deleted_user_is_out_and_its_successor_is_another(service: Service) -> None:
+    """PgBouncer itself would let the old password in until its next start."""
+    with service.pool("for-successors", user="", size=2) as uri:
+        address = f"{service.address}/users/successor"
+        former = log_in_as(uri, "successor", service.create_user("successor"))
+        with connect(former) as client:
+            assert client.execute("SELECT current_user").fetchone() == ("successor",)
+            assert service.api.delete(address).status_code == 204
+            assert "authentication failed" in fails_with(lambda: connect(former))
+            latter = log_in_as(uri, "successor", service.create_user("successor"))
+            with pytest.raises(psycopg.OperationalError):
+                client.execute("SELECT current_user")
+        assert "authentication failed" in fails_with(lambda: connect(former))
+        with connect(latter) as client:
+            assert client.execute("SELECT current_user").fetchone() == ("successor",)
+        assert service.api.delete(address).status_code == 204
+
+
 def test_clients_of_an_inbound_pool_do_not_get_each_others_backends(
     service: Service, inside: Inside, passwords: dict[str, str]
 ) -> None:

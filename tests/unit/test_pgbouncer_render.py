@@ -52,6 +52,8 @@ USERS = [
     for name in ("doadmin", 'Odd"Name', "all")
 ]
 
+DELETED = replace(USERS[0], name="gone", deleted=True)
+
 
 def render(name: str) -> str:
     if name == "pgbouncer.ini":
@@ -60,7 +62,7 @@ def render(name: str) -> str:
         return render_main(PATHS, SETTINGS, [])
     if name == "configured.ini":
         return render_main(PATHS, replace(SETTINGS, config={"pgbouncer": CONFIG}), ENTRIES)
-    return render_users(USERS, "console-password")
+    return render_users([*USERS, DELETED], "console-password")
 
 
 @pytest.mark.parametrize("name", ["pgbouncer.ini", "empty.ini", "configured.ini", "userlist.txt"])

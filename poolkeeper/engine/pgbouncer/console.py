@@ -123,6 +123,10 @@ class Console:
         """
         return shown.read_addresses(self._query("SHOW CLIENTS"))
 
+    def list_client_ids(self, users: Collection[str]) -> list[int]:
+        """The clients that logged in as one of these users. Raises ConsoleUnreachable."""
+        return shown.read_ids(self._query("SHOW CLIENTS"), users)
+
     def list_clients(self) -> list[ServedClient]:
         """Every client. Raises ConsoleUnreachable.
 

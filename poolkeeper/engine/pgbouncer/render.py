@@ -28,6 +28,9 @@ from poolkeeper.engine.pgbouncer.log import log_file
 
 CONSOLE_USER = SUPERUSER
 
+# Keys of zeros: no password is known, nor can one be found, that SHA-256 turns into them.
+_NOBODYS = f"SCRAM-SHA-256$4096:{'A' * 22}==${'A' * 43}=:{'A' * 43}="
+
 _HEADER = "Written by Poolkeeper and overwritten at every change; use its API instead."
 
 
@@ -62,8 +65,12 @@ def render_main(
 
 
 def render_users(users: Iterable[User], console_password: str) -> str:
-    """``userlist.txt``: SCRAM secrets only; no password ever stands in a file."""
-    secrets = {user.name: user.verifier for user in users}
+    """``userlist.txt``: SCRAM secrets only; no password ever stands in a file.
+
+    Deleted users have nobody's: of one that is missing, PgBouncer goes on to take the secret
+    that it had.
+    """
+    secrets = {user.name: _NOBODYS if user.deleted else user.verifier for user in users}
     secrets[CONSOLE_USER] = _console_verifier(console_password)
     return "".join(f"{_double(name)} {_double(secrets[name])}\n" for name in sorted(secrets))
 

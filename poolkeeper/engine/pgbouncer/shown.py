@@ -118,6 +118,11 @@ def read_addresses(clients: Iterable[Row]) -> dict[int, str]:
     return {_count(row, "id"): read_text(row, "addr") for row in clients if row["addr"] != "unix"}
 
 
+def read_ids(clients: Iterable[Row], users: Collection[str]) -> list[int]:
+    """From ``SHOW CLIENTS``: the ids of those that logged in as one of these users."""
+    return [_count(row, "id") for row in clients if row["user"] in users]
+
+
 def read_clients(clients: Iterable[Row]) -> list[ServedClient]:
     """From ``SHOW CLIENTS``, without the console's own."""
     return [
