@@ -14,6 +14,9 @@ from poolkeeper.domain.users import User
 from poolkeeper.engine.postgres import databases, roles
 from poolkeeper.reconcile.backends import Backends
 
+_QUERY_CANCELED = "57014"
+_LOCK_NOT_AVAILABLE = "55P03"
+
 
 def apply_catalog(
     backends: Backends,
@@ -25,7 +28,8 @@ def apply_catalog(
     """Create, change and drop what was said after generation ``applied``, and what is retried.
 
     Users come before databases. ``step`` is called after each. Returns what failed and why, by
-    subject (``user:app``). Raises EngineError if PostgreSQL cannot be reached.
+    subject (``user:app``): nothing else waits for it. Raises EngineError if PostgreSQL cannot
+    be reached, or is not well.
     """
     failures: dict[str, str] = {}
 
@@ -34,10 +38,10 @@ def apply_catalog(
             return
         try:
             action()
-        except psycopg.OperationalError as error:
-            raise EngineError(f"PostgreSQL: {_first_line(error)}") from error
         except psycopg.Error as error:
-            failures[subject] = _first_line(error)
+            if not _is_of_one(error):
+                raise EngineError(f"PostgreSQL: {_explain(error)}") from error
+            failures[subject] = _explain(error)
         step()
 
     for user in sorted(desired.users, key=lambda user: user.generation):
@@ -67,5 +71,19 @@ def _apply_database(backends: Backends, desired: Desired, database: Database) ->
             databases.ensure_statistics(own)
 
 
-def _first_line(error: psycopg.Error) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def _is_of_one(error: psycopg.Error) -> bool:
+    """Whether PostgreSQL is well, and it is just this that it does not do."""
+    if error.sqlstate is None:
+        return False
+    # Among psycopg's operational errors are locks that others hold, and what is still in use.
+    is_held_up = error.sqlstate[:2] in ("40", "55") or error.sqlstate == _QUERY_CANCELED
+    return is_held_up or not isinstance(error, psycopg.OperationalError)
+
+
+def _explain(error: psycopg.Error) -> str:
+    """Its message; the detail says what it is that stands against it."""
+    told = [error.diag.message_primary or str(error), error.diag.message_detail or ""]
+    lines = [text.strip().splitlines()[0] for text in told if text.strip()]
+    if error.sqlstate == _LOCK_NOT_AVAILABLE:
+        lines.append("end the transaction that holds the lock, then try again")
+    return "; ".join(lines) or type(error).__name__

@@ -131,6 +131,9 @@ class ClusterReconciler:
             lambda step: self._show_step(state, step),
         )
         failures = merge_failures(desired, known, retried, applied)
+        if failures.keys() - known.keys():
+            # Who asked for it is about to take it back: tried again at once, it holds up the rest.
+            self._retry_at = time.monotonic() + _RETRY_FAILURES_EVERY
         with self._host.store.write(durable=False) as tx:
             standing = write_standing(tx, desired, state, applied, known, failures)
         self._host.changes.publish(self._id)
