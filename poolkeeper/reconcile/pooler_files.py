@@ -38,16 +38,16 @@ class PoolerFiles:
         }
         return self._write_texts(texts)
 
-    def read(self) -> dict[str, str]:
+    def read(self) -> dict[str, bytes]:
         """The texts as they stand, to be put back if a change is refused. Raises OSError."""
-        places = [self._paths.pooler / name for name in _NAMES]
-        return {place.name: place.read_text() for place in places if place.exists()}
+        found = {name: read_file(self._paths.pooler / name) for name in _NAMES}
+        return {name: text for name, text in found.items() if text is not None}
 
-    def put_back(self, texts: Mapping[str, str]) -> None:
+    def put_back(self, texts: Mapping[str, bytes]) -> None:
         """What ``read`` returned. Raises OSError."""
         self._write_texts(texts)
 
-    def _write_texts(self, texts: Mapping[str, str]) -> bool:
+    def _write_texts(self, texts: Mapping[str, str | bytes]) -> bool:
         owner = self._host.processes.account
         # A list: every file is to be written, whatever the first one says.
         return any(

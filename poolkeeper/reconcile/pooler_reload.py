@@ -112,7 +112,7 @@ class PoolerReload:
         if self._files.write(desired, entries):
             self._unread = True
 
-    def _reload(self, console: Console, before: Mapping[str, str]) -> None:
+    def _reload(self, console: Console, before: Mapping[str, bytes]) -> None:
         if not self._unread:
             return
         try:
@@ -124,7 +124,7 @@ class PoolerReload:
             raise ReloadRefused(f"{error}: {why}") from error
         self._unread = False
 
-    def _put_back(self, console: Console, before: Mapping[str, str]) -> None:
+    def _put_back(self, console: Console, before: Mapping[str, bytes]) -> None:
         self._unread = True
         self._files.put_back(before)
         console.reload()

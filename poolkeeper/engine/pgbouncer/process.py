@@ -7,7 +7,7 @@ from pathlib import Path
 
 from poolkeeper.domain.errors import ProcessFailed
 from poolkeeper.engine.accounts import Account
-from poolkeeper.engine.files import make_directory, remove_file, write_if_changed
+from poolkeeper.engine.files import make_directory, read_file, remove_file, write_if_changed
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.pgbouncer.binary import Binary
 from poolkeeper.engine.pgbouncer.log import log_file, read_pooler_log
@@ -83,7 +83,7 @@ def _stop(facts: ProcessFacts) -> None:
 
 def _read_pid(paths: ClusterPaths, index: int) -> int | None:
     try:
-        return int(_pid_file(paths, index).read_text())
+        return int(read_file(_pid_file(paths, index)) or b"")
     except (OSError, ValueError):
         return None
 
