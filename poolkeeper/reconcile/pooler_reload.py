@@ -109,8 +109,10 @@ class PoolerReload:
         self._reload(console, before)
 
     def _write(self, desired: Desired, entries: Sequence[Entry]) -> None:
-        if self._files.write(desired, entries):
-            self._unread = True
+        was_unread, self._unread = self._unread, True
+        # If it fails, the disk being full, say, some of the files may have been written.
+        if not self._files.write(desired, entries):
+            self._unread = was_unread
 
     def _reload(self, console: Console, before: Mapping[str, bytes]) -> None:
         if not self._unread:
