@@ -41,6 +41,13 @@ _RETRY_FAILURES_EVERY = 30.0
 _log = structlog.get_logger("poolkeeper.reconcile")
 
 
+def choose_pause(attempts: int) -> float:
+    """The seconds until the next attempt, after so many in vain."""
+    # A cluster may fail for weeks, and 2 to the power of some thousands is no float.
+    pause: float = min(0.25 * 2 ** min(attempts, 10), _LONGEST_BACKOFF)
+    return pause * random.uniform(0.8, 1.2)
+
+
 class ClusterReconciler:
     """Brings one cluster to what is wanted, pass by pass.
 
@@ -208,15 +215,16 @@ class ClusterReconciler:
         reason = str(error)
         if (state.phase, state.reason) != (phase, reason):
             _log.warning("pass_failed", cluster_id=str(self._id), phase=phase, reason=reason)
+        with self._host.store.read() as tx:
+            # The row is read again: a step may have been written during this pass.
+            latest = status.read_cluster_state(tx, self._id) or state
+        if (latest.phase, latest.reason) != (phase, reason):
             with self._host.store.write() as tx:
-                # The row is read again: a step may have been written during this pass.
-                latest = status.read_cluster_state(tx, self._id) or state
                 since = state.since if state.phase is phase else tx.now
                 failed = replace(latest, phase=phase, reason=reason, since=since)
                 status.write_cluster_state(tx, failed)
         self._host.changes.publish(self._id)
-        pause: float = min(0.25 * 2**self._attempts, _LONGEST_BACKOFF)
-        return pause * random.uniform(0.8, 1.2)
+        return choose_pause(self._attempts)
 
     def _tear_down(self, desired: Desired, state: ClusterState, servers: Servers) -> float | None:
         if state.phase is not Phase.DELETED:
