@@ -47,6 +47,8 @@ def start_pooler(
     stray = search_process(_marker(paths, index), program=_PROGRAM)
     if stray is not None:
         _stop(stray)
+    # Where it ends at once, start after start, each would stay in the table of processes.
+    processes.reap()
     make_directory(paths.pooler_run(index), processes.account, 0o700)
     remove_file(_pid_file(paths, index))
     marker = _marker(paths, index)
