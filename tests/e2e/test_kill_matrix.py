@@ -417,12 +417,12 @@ class ResetPassword(Change):
 
 
 class DeleteUser(CreateUser):
-    """It owns a table, which goes to doadmin."""
+    """It owns a database, which goes to doadmin; a client of its is in an inbound pool."""
 
     steps = (
         *before((RENAME, IDENT), SIGNAL_POSTGRES, DROP_USER),
         Step("after", END_USER),
-        *before((RENAME, USERS), RELOAD),
+        *before((RENAME, USERS), RELOAD, KILL_CLIENT),
         *WRITTEN_DOWN,
     )
 
@@ -431,6 +431,7 @@ class DeleteUser(CreateUser):
         self.world.passwords[self.name] = self.service.create_user(self.name)
         with self.world.mortal.inside.connect() as connection:
             connection.execute(f'CREATE DATABASE "{self.name}" OWNER "{self.name}"')
+        self.client = connect(self.world.uri("inbound", self.name))
 
     def call(self) -> httpx.Response:
         return self.api.delete(self.path("users", self.name))
@@ -441,6 +442,12 @@ class DeleteUser(CreateUser):
             query = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s"
             owner = connection.execute(query, (self.name,)).fetchone()
         assert owner == ("doadmin" if made else self.name,)
+        refused = pytest.raises(psycopg.OperationalError)
+        with refused if made else contextlib.nullcontext():
+            self.client.execute("SELECT 1")
+
+    def finish(self) -> None:
+        self.client.close()
 
 
 class ReplaceRules(Change):
