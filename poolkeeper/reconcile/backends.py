@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import cast
 
 import psycopg
 
@@ -76,6 +78,14 @@ class Backends:
         """What PostgreSQL runs with, and what waits for a restart. Raises EngineError."""
         with _translated():
             return read_running(self.connect(desired))
+
+    def read_load_time(self, desired: Desired) -> datetime:
+        """When the server has last read its files. Raises EngineError."""
+        # A new backend inherits the time from the postmaster; an old one reloads by itself.
+        with _translated(), self.connect_to(desired, "postgres") as connection:
+            question = "SELECT pg_catalog.pg_conf_load_time()"
+            (loaded_at,) = connection.execute(question).fetchall()[0]
+        return cast(datetime, loaded_at)
 
     def list_transactions(self, desired: Desired) -> dict[int, float]:
         """The age in seconds of each open transaction, by pid. Raises EngineError."""

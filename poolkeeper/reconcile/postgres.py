@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import cast
 
 from poolkeeper.domain.clusters import Desired
 from poolkeeper.domain.errors import ProcessFailed
@@ -25,6 +24,7 @@ from poolkeeper.reconcile.postgres_conf import PostgresConf
 
 _START_TIMEOUT = 60.0
 _RELOAD_TIMEOUT = 5.0
+_RELOAD_POLL = 0.005
 _CLOCK_GRAIN = 0.02  # the time of a file is as of the kernel's last tick
 
 Progress = Callable[[str], None]
@@ -165,20 +165,22 @@ def _is_unread(desired: Desired, paths: ClusterPaths, backends: Backends) -> boo
     """Whether a file is newer than what the server has read: somebody was killed in between."""
     read = (paths.postgres_conf, paths.postgres_hba, paths.postgres_ident)
     newest = max(path.stat().st_mtime for path in (*read, paths.certificate, paths.key))
-    return _load_time(desired, backends).timestamp() <= newest + _CLOCK_GRAIN
+    return backends.read_load_time(desired).timestamp() <= newest + _CLOCK_GRAIN
 
 
 def _reload(desired: Desired, paths: ClusterPaths, backends: Backends) -> None:
-    """Reload, and wait until new connections see it: the postmaster does so when it can."""
-    before = _load_time(desired, backends)
+    """Reload, and wait until new connections see it: the postmaster does so when it can.
+
+    Raises ProcessFailed if it does not in time: who is trusted no more would still be let in.
+    """
+    before = backends.read_load_time(desired)
     server.reload(paths)
     deadline = time.monotonic() + _RELOAD_TIMEOUT
-    while _load_time(desired, backends) <= before and time.monotonic() < deadline:
-        time.sleep(0.005)
-
-
-def _load_time(desired: Desired, backends: Backends) -> datetime:
-    # A new backend inherits the time from the postmaster; an old one reloads by itself.
-    with backends.connect_to(desired, "postgres") as connection:
-        (loaded_at,) = connection.execute("SELECT pg_catalog.pg_conf_load_time()").fetchall()[0]
-    return cast(datetime, loaded_at)
+    # Another time, not a later one: the clock may have been set back.
+    while backends.read_load_time(desired) == before:
+        if time.monotonic() > deadline:
+            raise ProcessFailed(
+                f"PostgreSQL has not read its files again within {_RELOAD_TIMEOUT:g} s; until it"
+                " does, it goes by the former ones"
+            )
+        time.sleep(_RELOAD_POLL)
