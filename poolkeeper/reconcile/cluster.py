@@ -238,6 +238,12 @@ class ClusterReconciler:
             _log.info("cluster_stopped", cluster=desired.cluster.name)
         if not teardown.is_data_due(self._host, desired, self._host.now()):
             return LONG
-        teardown.remove_data(self._host, desired, servers.paths)
+        try:
+            teardown.remove_data(self._host, desired, servers.paths)
+        except OSError as error:
+            # It stays deleted: to be torn down again would take the sockets of whoever has its
+            # ports by now.
+            _log.warning("data_not_removed", cluster=desired.cluster.name, reason=str(error))
+            return LONG
         _log.info("cluster_removed", cluster=desired.cluster.name)
         return None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,9 +15,9 @@ import pytest
 from poolkeeper.domain.clusters import ClusterRequest, Ports
 from poolkeeper.domain.errors import ProcessFailed
 from poolkeeper.domain.sizes import parse_size
-from poolkeeper.domain.status import Phase
+from poolkeeper.domain.status import ClusterState, Phase
 from poolkeeper.engine.layout import ClusterPaths
-from poolkeeper.reconcile import cluster
+from poolkeeper.reconcile import cluster, teardown
 from poolkeeper.reconcile.cluster import ClusterReconciler, choose_pause
 from poolkeeper.reconcile.host import Host
 from poolkeeper.store import clusters, status
@@ -87,6 +88,36 @@ def test_each_failed_pass_of_a_creation_tells_why(
         assert state.reason == "the cat is on the keyboard"
         seen.append(state.phase)
     assert seen == [Phase.WAITING] * 3 + [Phase.PARKED] * 3
+
+
+def test_data_that_cannot_be_removed_is_no_reason_to_stop_servers_again(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another cluster has its ports by then, and so the folder of its sockets."""
+    host = SimpleNamespace(
+        store=store,
+        changes=Changes(),
+        observations=Observations(),
+        state_dir=tmp_path,
+        keep_data=timedelta(0),
+        now=lambda: datetime.now(UTC),
+    )
+
+    def refuse(path: Path) -> None:
+        raise OSError(errno.EBUSY, "Device or resource busy", str(path))
+
+    with store.write() as tx:
+        clusters.mark_cluster_deleted(tx, ID)
+        status.write_cluster_state(tx, ClusterState(ID, Phase.DELETED, "", tx.now))
+    sockets = ClusterPaths.of(tmp_path, UUID(int=2), PORTS).run
+    sockets.mkdir(parents=True)
+    monkeypatch.setattr(teardown, "remove_tree", refuse)
+    reconciler = ClusterReconciler(cast(Host, host), ID)
+    for _ in range(3):
+        assert reconciler.tick() == cluster.LONG
+    assert sockets.exists()
+    monkeypatch.undo()
+    assert reconciler.tick() is None
 
 
 @pytest.mark.parametrize("attempts", [1, 3, 7, 100, 5000])
