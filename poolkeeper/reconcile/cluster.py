@@ -229,7 +229,7 @@ class ClusterReconciler:
     def _tear_down(self, desired: Desired, state: ClusterState, servers: Servers) -> float | None:
         if state.phase is not Phase.DELETED:
             servers.close()
-            teardown.stop_servers(servers.paths)
+            teardown.stop_servers(servers.paths, is_final=True)
             remove_tree(servers.paths.run)
             with self._host.store.write() as tx:
                 teardown.write_stopped(tx, desired, state, servers.paths)

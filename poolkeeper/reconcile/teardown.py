@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from poolkeeper.domain.clusters import Desired
+from poolkeeper.domain.errors import ProcessFailed
 from poolkeeper.domain.events import Event, EventKind
 from poolkeeper.domain.status import ClusterState, Phase
 from poolkeeper.engine.files import remove_tree
@@ -19,15 +20,29 @@ from poolkeeper.store.database import Transaction
 _STOP_TIMEOUT = 30.0
 
 
-def stop_servers(paths: ClusterPaths) -> list[str]:
-    """Stop PgBouncer, then PostgreSQL; says which were running. Raises EngineError."""
+def stop_servers(paths: ClusterPaths, *, is_final: bool = False) -> list[str]:
+    """Stop PgBouncer, then PostgreSQL; says which were running. Raises EngineError.
+
+    ``is_final``: nobody starts them again, so what holds up an orderly stop need not be waited
+    for.
+    """
     stopped = []
     if stop_pooler(paths):
         stopped.append("PgBouncer")
     if server.find_postmaster(paths) is not None:
-        server.stop(paths, timeout=_STOP_TIMEOUT, mode="fast")
+        _stop_postgres(paths, is_final=is_final)
         stopped.append("PostgreSQL")
     return stopped
+
+
+def _stop_postgres(paths: ClusterPaths, *, is_final: bool) -> None:
+    try:
+        server.stop(paths, timeout=_STOP_TIMEOUT)
+    except ProcessFailed:
+        # A replica that does not read on, say, and is never given up (wal_sender_timeout 0).
+        if not is_final:
+            raise
+        server.stop(paths, timeout=_STOP_TIMEOUT, mode="immediate")
 
 
 def write_stopped(
