@@ -9,7 +9,7 @@ import psycopg
 
 from poolkeeper.domain.clusters import DEFAULT_DATABASE, Desired
 from poolkeeper.domain.databases import Database
-from poolkeeper.domain.errors import EngineError
+from poolkeeper.domain.errors import EngineError, ProcessFailed
 from poolkeeper.domain.users import User
 from poolkeeper.engine.postgres import databases, roles
 from poolkeeper.reconcile.backends import Backends
@@ -42,6 +42,8 @@ def apply_catalog(
             if not _is_of_one(error):
                 raise EngineError(f"PostgreSQL: {_explain(error)}") from error
             failures[subject] = _explain(error)
+        except ProcessFailed as error:
+            failures[subject] = str(error)
         step()
 
     for user in sorted(desired.users, key=lambda user: user.generation):

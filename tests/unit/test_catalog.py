@@ -11,7 +11,7 @@ import pytest
 
 from poolkeeper.domain.clusters import Cluster, Desired, Ports
 from poolkeeper.domain.databases import Database
-from poolkeeper.domain.errors import EngineError
+from poolkeeper.domain.errors import EngineError, ProcessFailed
 from poolkeeper.domain.sizes import parse_size
 from poolkeeper.domain.users import Role, User
 from poolkeeper.engine.layout import ClusterPaths
@@ -43,7 +43,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def apply(monkeypatch: pytest.MonkeyPatch, error: psycopg.Error) -> dict[str, str]:
+def apply(monkeypatch: pytest.MonkeyPatch, error: Exception) -> dict[str, str]:
     def refuse(*_: object) -> None:
         raise error
 
@@ -60,6 +60,14 @@ def test_what_stands_against_one_change_is_told_of_it_alone(
     assert list(failures) == ["user:gone"]
     assert failures["user:gone"].startswith("in the way")
     assert "LINE" not in failures["user:gone"]
+    assert made == ["late"]
+
+
+def test_a_session_that_does_not_end_is_told_of_it_alone(
+    monkeypatch: pytest.MonkeyPatch, made: list[str]
+) -> None:
+    failures = apply(monkeypatch, ProcessFailed("backends do not end within 5 s: pid 7"))
+    assert failures == {"user:gone": "backends do not end within 5 s: pid 7"}
     assert made == ["late"]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import LiteralString
 
-from poolkeeper.domain.errors import EngineError
+from poolkeeper.domain.errors import ProcessFailed
 from poolkeeper.domain.names import SUPERUSER
 from poolkeeper.engine.postgres.connections import Connection
 
@@ -60,7 +60,7 @@ def terminate_pool_backends(connection: Connection, pids: Collection[int] | None
 
     All of them, or those of ``pids``. For a pooler that is dead: what it left behind would
     still count against the budget when its successor opens its own. Returns when they are
-    gone; raises EngineError if one stays.
+    gone; raises ProcessFailed if one stays.
     """
     return _end(connection, _POOL_BACKENDS, {"name": SUPERUSER}, pids)
 
@@ -99,7 +99,7 @@ def _end(
     while left := left & _find(connection, query, values):
         if time.monotonic() > deadline:
             named = ", ".join(str(pid) for pid, _ in sorted(left))
-            raise EngineError(f"backends do not end within {_TIMEOUT:g} s: pid {named}")
+            raise ProcessFailed(f"backends do not end within {_TIMEOUT:g} s: pid {named}")
         time.sleep(_POLL)
     return ended
 

@@ -52,7 +52,7 @@ def drop_database(connection: Connection, name: str) -> None:
     """Drop the database with all that is in it; its sessions are ended.
 
     Fine if it is gone already. A subscription or a prepared transaction in it stands
-    against it, and PostgreSQL's error says so. Raises EngineError if a session does not end.
+    against it, and PostgreSQL's error says so. Raises ProcessFailed if a session does not end.
     """
     statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
     # FORCE leaves a logical replication slot that is being read, and then refuses.

@@ -111,7 +111,7 @@ def drop_user(connect: Callable[[str], Connection], name: str) -> None:
     """Drop a role, end its sessions, and leave what it owns to the primary user.
 
     ``connect`` opens a superuser's connection to the database of that name. Fine if the role
-    is gone already; may be stopped anywhere and called again. Raises EngineError if a session
+    is gone already; may be stopped anywhere and called again. Raises ProcessFailed if a session
     does not end, and what ``connect`` raises.
     """
     if name == DEFAULT_USER:
