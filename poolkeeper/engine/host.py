@@ -18,12 +18,16 @@ _WILDCARDS = {"*": ("0.0.0.0", "::")}  # PostgreSQL's and PgBouncer's word for b
 
 def memory_bytes(root: Path = _ROOT) -> int:
     """The memory that we and what we start may use: the machine's, or our control group's."""
-    limits = [_total_memory(root)]
-    for folder in _control_groups(root, "memory"):
-        for name in ("memory.max", "memory.limit_in_bytes"):
-            with contextlib.suppress(OSError, ValueError):
-                limits.append(int((folder / name).read_text()))
-    return min(limits)
+    return min([_read_meminfo(root, "MemTotal"), *(each for each, _ in _limit_memory(root))])
+
+
+def memory_used(root: Path = _ROOT) -> int:
+    """Of ``memory_bytes``, what is in use; what the kernel gives back at need is not."""
+    total = _read_meminfo(root, "MemTotal")
+    limit, group = min(_limit_memory(root), default=(total, root))
+    # A machine may use many times what a container on it has.
+    used = _read_group_usage(group) if limit < total else None
+    return max(total - _read_meminfo(root, "MemAvailable"), 0) if used is None else used
 
 
 def cpu_count(root: Path = _ROOT) -> int:
@@ -75,11 +79,32 @@ def port_holder(port: int, root: Path = _ROOT) -> str | None:
     return None
 
 
-def _total_memory(root: Path) -> int:
+def _read_meminfo(root: Path, name: str) -> int:
     for line in (root / "proc/meminfo").read_text().splitlines():
-        if line.startswith("MemTotal:"):
+        if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
-    raise EngineError("/proc/meminfo has no MemTotal")
+    raise EngineError(f"/proc/meminfo has no {name}")
+
+
+def _limit_memory(root: Path) -> Iterator[tuple[int, Path]]:
+    """The limits of our control group and of all above it, each with its folder."""
+    for folder in _control_groups(root, "memory"):
+        for name in ("memory.max", "memory.limit_in_bytes"):
+            with contextlib.suppress(OSError, ValueError):
+                yield int((folder / name).read_text()), folder
+
+
+def _read_group_usage(folder: Path) -> int | None:
+    """What a control group, of version 2 or 1, holds; None where it does not say."""
+    for name, files in (
+        ("memory.current", "inactive_file"),
+        ("memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        with contextlib.suppress(OSError, ValueError):
+            used = int((folder / name).read_text())
+            stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+            return max(used - int(stat.get(files, 0)), 0)
+    return None
 
 
 def _control_groups(root: Path, controller: str) -> Iterator[Path]:

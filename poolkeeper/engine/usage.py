@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from poolkeeper.engine.host import memory_bytes
+from poolkeeper.engine.host import memory_bytes, memory_used
 
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -61,14 +61,12 @@ def read_host(folder: Path) -> HostUsage:
     """This machine, and the file system of a folder. Raises OSError."""
     fields = [int(each) for each in _read(_PROC / "stat").partition("\n")[0].split()[1:9]]
     idle = fields[3] + fields[4]
-    available = _read_meminfo("MemAvailable")
-    memory_total = memory_bytes()
     disk = os.statvfs(folder)
     return HostUsage(
         busy_ticks=sum(fields) - idle,
         total_ticks=sum(fields),
-        memory_used=max(_read_meminfo("MemTotal") - available, 0),
-        memory_total=memory_total,
+        memory_used=memory_used(),
+        memory_total=memory_bytes(),
         load=os.getloadavg()[0],
         disk_used=(disk.f_blocks - disk.f_bfree) * disk.f_frsize,
         # As df(1) counts: what is kept for root is no room for PostgreSQL.
@@ -91,13 +89,6 @@ def _read_memory(pid: int) -> tuple[int, int]:
     """Resident bytes: its own, and those that it shares."""
     _, resident, shared = _read(_PROC / f"{pid}/statm").split()[:3]
     return (int(resident) - int(shared)) * _PAGE, int(shared) * _PAGE
-
-
-def _read_meminfo(name: str) -> int:
-    for line in _read(_PROC / "meminfo").splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * 1024
-    raise OSError(f"/proc/meminfo has no {name}")
 
 
 def _read(path: Path) -> str:

@@ -8,6 +8,7 @@ from poolkeeper.domain.errors import EngineError
 from poolkeeper.engine.host import (
     cpu_count,
     memory_bytes,
+    memory_used,
     port_holder,
     port_is_free,
 )
@@ -55,6 +56,41 @@ def test_a_control_group_limits_memory(
     tmp_path: Path, files: dict[str, str], expected: int
 ) -> None:
     assert memory_bytes(write(tmp_path, files)) == expected
+
+
+MACHINE = {"proc/meminfo": f"MemTotal: {8 * 2**20} kB\nMemAvailable: {3 * 2**20} kB\n"}
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, 5 * GIB),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "max\n"}, 5 * GIB),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": str(2 * GIB)}, 5 * GIB),
+        (
+            {
+                "proc/self/cgroup": "0::/\n",
+                "sys/fs/cgroup/memory.max": str(2 * GIB),
+                "sys/fs/cgroup/memory.current": str(GIB),
+                "sys/fs/cgroup/memory.stat": f"anon 1\ninactive_file {GIB // 2}\n",
+            },
+            GIB // 2,
+        ),
+        (
+            {
+                "proc/self/cgroup": "4:memory:/docker/1\n",
+                "sys/fs/cgroup/memory/memory.limit_in_bytes": str(2 * GIB),
+                "sys/fs/cgroup/memory/memory.usage_in_bytes": str(GIB),
+                "sys/fs/cgroup/memory/memory.stat": f"cache 1\ntotal_inactive_file {GIB // 4}\n",
+            },
+            GIB * 3 // 4,
+        ),
+    ],
+)
+def test_what_a_container_uses_is_not_what_its_machine_does(
+    tmp_path: Path, files: dict[str, str], expected: int
+) -> None:
+    assert memory_used(write(tmp_path, MACHINE | files)) == expected
 
 
 @pytest.mark.parametrize(
