@@ -45,7 +45,10 @@ class Processes:
         if not is_marked(argv, marker):
             raise ValueError(f"{marker!r} is not an argument of {argv[0]}")
         if nofile is not None:
-            _allow_open_files(nofile)
+            # One at a time: the limit is the process's, and another thread may just have raised it
+            # further for a server that has yet to inherit it.
+            with self._lock:
+                _allow_open_files(nofile)
         try:
             output = open_log(log, self.account)
             try:
