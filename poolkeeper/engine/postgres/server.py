@@ -42,7 +42,6 @@ __all__ = [
     "initialise",
     "is_accepting",
     "is_initialised",
-    "is_starting",
     "read_log_tail",
     "reload",
     "start",
@@ -99,11 +98,6 @@ def find_postmaster(paths: ClusterPaths) -> ProcessFacts | None:
     """The server of this data directory, whoever started it; None if none runs."""
     pid, _ = _read_pid_file(paths)
     return find_process(pid, str(paths.data), program=_PROGRAM)
-
-
-def is_starting(paths: ClusterPaths) -> bool:
-    """Whether a server of this data directory is there which has not said its pid yet."""
-    return search_process(str(paths.data), program=_PROGRAM) is not None
 
 
 def start(paths: ClusterPaths, installation: Installation, processes: Processes) -> ProcessFacts:
