@@ -8,7 +8,8 @@ from poolkeeper.domain.errors import Refused, Unavailable
 from poolkeeper.domain.users import User
 from poolkeeper.engine.layout import ClusterPaths
 
-_WAITED_IN_VAIN = "query_wait_timeout"
+# What PgBouncer says when others keep it too busy; it tells nothing of the pool.
+_BUSY = ("query_wait_timeout", "no more connections allowed")
 
 
 def probe_login(
@@ -36,9 +37,10 @@ def probe_login(
     except psycopg.errors.ConnectionTimeout as error:
         raise Unavailable(f"a login through the pool took longer than {timeout} s") from error
     except psycopg.Error as error:
-        if _WAITED_IN_VAIN in str(error):
-            raise Unavailable("a login through the pool waited in vain for a backend") from error
-        raise Refused(f"a login through the pool failed: {_describe(error)}") from error
+        reason = f"a login through the pool failed: {_describe(error)}"
+        if any(words in reason for words in _BUSY):
+            raise Unavailable(reason) from error
+        raise Refused(reason) from error
 
 
 def _describe(error: psycopg.Error) -> str:
