@@ -147,7 +147,9 @@ class Pooler:
         if due:
             console, entries = self._connect(desired), outcome.entries
             self._reload.exchange(console, desired, entries, served, moving=(), reconnecting=due)
-            self._reconnected |= {name: generations.get(name, 0) for name in due}
+            # Of no others: the names of pools that come and go would pile up.
+            told = self._reconnected | {name: generations.get(name, 0) for name in due}
+            self._reconnected = {name: each for name, each in told.items() if name in over}
         return over
 
     @contextlib.contextmanager

@@ -29,9 +29,11 @@ class Proofs:
         ``existing`` pools were served before. One may be so busy that a login has to wait its
         turn, which is no failure.
         """
+        # One that was gone meanwhile is another; and names would pile up.
+        self._proven = {name: who for name, who in self._proven.items() if name in existing}
         failures: dict[str, str] = {}
         for entry in entries:
-            if self._proven.get(entry.name) == (entry.db, entry.user) and entry.name in existing:
+            if self._proven.get(entry.name) == (entry.db, entry.user):
                 continue
             reason = self._try(desired, entry, may_wait=entry.name in existing)
             if reason:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from uuid import UUID
 
@@ -44,6 +45,23 @@ def test_one_that_is_served_and_busy_is_no_failure(
     assert demand(monkeypatch, words, existing=True) == {}
     told = {"web": f"a login through the pool failed: {words}"}
     assert demand(monkeypatch, words, existing=False) == told
+
+
+def test_one_that_was_gone_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    logins: list[object] = []
+
+    def connect(**given: object) -> BytesIO:
+        logins.append(given["dbname"])
+        return BytesIO()
+
+    monkeypatch.setattr(psycopg, "connect", connect)
+    proofs = Proofs(PATHS)
+    for existing in ((), ("web",), ("web",)):
+        assert proofs.demand(DESIRED, [ENTRY], existing) == {}
+    assert logins == ["web"]
+    proofs.demand(DESIRED, [], ())
+    proofs.demand(DESIRED, [ENTRY], ("web",))
+    assert logins == ["web", "web"]
 
 
 def test_one_that_postgresql_refuses_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
