@@ -20,7 +20,12 @@ from poolkeeper.domain.status import ServerProcess
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.pgbouncer.console import Console
 from poolkeeper.engine.pgbouncer.log import read_pooler_log, rotate_pooler_log
-from poolkeeper.engine.pgbouncer.process import find_pooler, recover_pooler, start_pooler
+from poolkeeper.engine.pgbouncer.process import (
+    demand_known,
+    find_pooler,
+    recover_pooler,
+    start_pooler,
+)
 from poolkeeper.engine.pgbouncer.shown import ServedEntry
 from poolkeeper.engine.processes import wait_gone
 from poolkeeper.reconcile.backends import Backends
@@ -230,11 +235,12 @@ class Pooler:
         while True:
             try:
                 self._connect(desired)
-                return
+                break
             except ConsoleUnreachable as error:
                 if wait_gone(started, _POLL) or time.monotonic() > deadline:
                     log = read_pooler_log(self._paths)
                     raise ProcessFailed(f"PgBouncer does not start: {log or error}") from error
+        demand_known(self._paths, started, binary)
 
     def _connect(self, desired: Desired) -> Console:
         if self._console is None:

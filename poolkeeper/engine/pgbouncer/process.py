@@ -65,6 +65,19 @@ def start_pooler(
     return started
 
 
+def demand_known(paths: ClusterPaths, started: ProcessFacts, binary: Binary) -> None:
+    """End a process that would not be known again; it answers already. Raises ProcessFailed.
+
+    It would be taken for a dead one in every pass, and its backends be ended.
+    """
+    if find_pooler(paths) is None:
+        _stop(started)
+        raise ProcessFailed(
+            f"{binary.path} runs as a program that is not named {_PROGRAM}, and could not be told"
+            " from others; give it that name, or name another by --pgbouncer"
+        )
+
+
 def stop_pooler(paths: ClusterPaths, index: int = 1) -> bool:
     """Stop it at once, cutting its clients; False if it was not there."""
     facts = find_pooler(paths, index) or search_process(_marker(paths, index), program=_PROGRAM)
