@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from poolkeeper.domain.errors import EngineError
 from poolkeeper.engine.certificates import Authority
 from poolkeeper.engine.pgbouncer.binary import Binary
 from poolkeeper.engine.postgres.binaries import Installation
@@ -53,6 +54,12 @@ class Host:
 
     @property
     def server_account(self) -> str:
-        """The name of the system account that the servers run as."""
-        account = self.processes.account
-        return account.name if account else pwd.getpwuid(os.geteuid()).pw_name
+        """The name of the system account that the servers run as. Raises EngineError."""
+        account, uid = self.processes.account, os.geteuid()
+        try:
+            return account.name if account else pwd.getpwuid(uid).pw_name
+        except KeyError:
+            raise EngineError(
+                f"the user id {uid} has no name on this host, and PostgreSQL does not run without"
+                " one; add a line for it to /etc/passwd, or start as another user"
+            ) from None
