@@ -49,24 +49,25 @@ def update_service_names(
     Clients that are connected stay so. Raises NotFound, NotReady, Unavailable.
     """
     await_online(context, cluster_id)
-    with context.store.write() as tx:
-        cluster = require_cluster(tx, cluster_id)
-        before, generation, event_id = cluster.service_cnames, cluster.generation, None
-        if names != before:
-            generation += 1
-            clusters.update_cluster(
-                tx, replace(cluster, service_cnames=names, generation=generation)
-            )
-            detail = {
-                "service_cnames": list(names),
-                "before": {"service_cnames": list(before)},
-            }
-            event_id = events.add_event(
-                tx, Event(EventKind.DO_SETTINGS_UPDATE, actor, cluster.name, cluster_id, detail)
-            )
-    withdraw = partial(_withdraw, cluster_id, before, names) if names != before else None
-    intent = Intent(cluster_id, _SUBJECT, generation, event_id)
-    await_in_force(context, actor, intent, withdraw)
+    with context.turns.take(cluster_id, _SUBJECT, context.wait_seconds):
+        with context.store.write() as tx:
+            cluster = require_cluster(tx, cluster_id)
+            before, generation, event_id = cluster.service_cnames, cluster.generation, None
+            if names != before:
+                generation += 1
+                clusters.update_cluster(
+                    tx, replace(cluster, service_cnames=names, generation=generation)
+                )
+                detail = {
+                    "service_cnames": list(names),
+                    "before": {"service_cnames": list(before)},
+                }
+                event_id = events.add_event(
+                    tx, Event(EventKind.DO_SETTINGS_UPDATE, actor, cluster.name, cluster_id, detail)
+                )
+        withdraw = partial(_withdraw, cluster_id, before, names) if names != before else None
+        intent = Intent(cluster_id, _SUBJECT, generation, event_id)
+        await_in_force(context, actor, intent, withdraw)
 
 
 def _withdraw(

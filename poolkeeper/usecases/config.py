@@ -46,23 +46,24 @@ def patch_config(context: Context, actor: str, cluster_id: UUID, patch: Config) 
     await_online(context, cluster_id)
     zones = available_timezones() if "timezone" in patch else set()
     machine = context.machine()
-    with context.store.write() as tx:
-        cluster = require_cluster(tx, cluster_id)
-        config = parse_config_patch(patch, cluster, machine, zones)
-        changes = compare_configs(cluster.config, config)
-        generation, event_id = cluster.generation, None
-        if changes:
-            generation = clusters.bump_generation(tx, cluster_id)
-            clusters.update_cluster(tx, replace(cluster, config=config, generation=generation))
-            detail = {name: _word_change(*change) for name, change in changes.items()}
-            event_id = events.add_event(
-                tx, Event(EventKind.CONFIG_UPDATE, actor, cluster.name, cluster_id, detail)
-            )
-    withdraw = partial(_withdraw, cluster_id, changes) if changes else None
-    intent = Intent(
-        cluster_id, _SUBJECT, generation, event_id, partial(_find_blame, cluster_id, changes)
-    )
-    await_in_force(context, actor, intent, withdraw)
+    with context.turns.take(cluster_id, _SUBJECT, context.wait_seconds):
+        with context.store.write() as tx:
+            cluster = require_cluster(tx, cluster_id)
+            config = parse_config_patch(patch, cluster, machine, zones)
+            changes = compare_configs(cluster.config, config)
+            generation, event_id = cluster.generation, None
+            if changes:
+                generation = clusters.bump_generation(tx, cluster_id)
+                clusters.update_cluster(tx, replace(cluster, config=config, generation=generation))
+                detail = {name: _word_change(*change) for name, change in changes.items()}
+                event_id = events.add_event(
+                    tx, Event(EventKind.CONFIG_UPDATE, actor, cluster.name, cluster_id, detail)
+                )
+        withdraw = partial(_withdraw, cluster_id, changes) if changes else None
+        intent = Intent(
+            cluster_id, _SUBJECT, generation, event_id, partial(_find_blame, cluster_id, changes)
+        )
+        await_in_force(context, actor, intent, withdraw)
 
 
 def _find_blame(cluster_id: UUID, changes: Changes, tx: Transaction, reason: str) -> str | None:

@@ -14,6 +14,7 @@ from poolkeeper.store.database import Store
 from poolkeeper.store.observations import Observations
 from poolkeeper.usecases.applied_times import AppliedTimes
 from poolkeeper.usecases.attempts import Attempts
+from poolkeeper.usecases.turns import Turns
 
 
 @dataclass(frozen=True)
@@ -53,3 +54,4 @@ class Context:
     query_wait_timeout: int = 120
     applied_times: AppliedTimes = field(default_factory=AppliedTimes)
     attempts: Attempts = field(default_factory=Attempts)
+    turns: Turns = field(default_factory=Turns)

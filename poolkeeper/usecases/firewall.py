@@ -42,21 +42,22 @@ def change_rules(context: Context, actor: str, cluster_id: UUID, change: Change)
     raises; nothing is applied then.
     """
     await_online(context, cluster_id)
-    with context.store.write() as tx:
-        generation = require_cluster(tx, cluster_id).generation
-        before = firewall.list_rules(tx, cluster_id)
-        after = prepare_rules(context, tx, change(before), before)
-        changed, event_id = list(after) != before, None
-        if changed:
-            generation = clusters.bump_generation(tx, cluster_id)
-            firewall.replace_rules(tx, cluster_id, after)
-            detail = _describe(before, after)
-            event_id = events.add_event(
-                tx, Event(EventKind.FIREWALL_UPDATE, actor, _SUBJECT, cluster_id, detail)
-            )
-    withdraw = partial(_withdraw, cluster_id, before, after) if changed else None
-    intent = Intent(cluster_id, _SUBJECT, generation, event_id)
-    await_in_force(context, actor, intent, withdraw)
+    with context.turns.take(cluster_id, _SUBJECT, context.wait_seconds):
+        with context.store.write() as tx:
+            generation = require_cluster(tx, cluster_id).generation
+            before = firewall.list_rules(tx, cluster_id)
+            after = prepare_rules(context, tx, change(before), before)
+            changed, event_id = list(after) != before, None
+            if changed:
+                generation = clusters.bump_generation(tx, cluster_id)
+                firewall.replace_rules(tx, cluster_id, after)
+                detail = _describe(before, after)
+                event_id = events.add_event(
+                    tx, Event(EventKind.FIREWALL_UPDATE, actor, _SUBJECT, cluster_id, detail)
+                )
+        withdraw = partial(_withdraw, cluster_id, before, after) if changed else None
+        intent = Intent(cluster_id, _SUBJECT, generation, event_id)
+        await_in_force(context, actor, intent, withdraw)
 
 
 def prepare_rules(

@@ -99,20 +99,21 @@ def update_pool(
     Raises NotFound, NotReady, InvalidRequest, Unavailable; nothing is applied then.
     """
     await_online(context, cluster_id)
-    before = get_pool(context, cluster_id, name)
-    if before.shape == shape:
-        # Somebody else may have asked for the same an instant ago.
-        await_in_force(context, actor, _intent(cluster_id, before), None)
-        return
-    pool, event_id = commit_when_settled(
-        context, cluster_id, partial(_change, context, actor=actor, name=name, shape=shape)
-    )
-    await_in_force(
-        context,
-        actor,
-        _intent(cluster_id, pool, event_id),
-        partial(_withdraw_change, context, cluster_id, pool, before.shape),
-    )
+    with context.turns.take(cluster_id, f"pool:{name}", context.wait_seconds):
+        before = get_pool(context, cluster_id, name)
+        if before.shape == shape:
+            # Asked for before a restart of the control plane, it may not be in force yet.
+            await_in_force(context, actor, _intent(cluster_id, before), None)
+            return
+        pool, event_id = commit_when_settled(
+            context, cluster_id, partial(_change, context, actor=actor, name=name, shape=shape)
+        )
+        await_in_force(
+            context,
+            actor,
+            _intent(cluster_id, pool, event_id),
+            partial(_withdraw_change, context, cluster_id, pool, before.shape),
+        )
 
 
 def delete_pool(context: Context, actor: str, cluster_id: UUID, name: str) -> None:

@@ -138,24 +138,25 @@ def _replace_user(
     event: Event,
 ) -> User:
     await_online(context, cluster_id)
-    with context.store.write() as tx:
-        require_cluster(tx, cluster_id)
-        before = _require_user(tx, cluster_id, event.subject)
-        after = replace(change(before), generation=clusters.bump_generation(tx, cluster_id))
-        users.put_user(tx, cluster_id, after)
-        if event.detail:
-            settings = {"pg_allow_replication": before.allow_replication}
-            event = replace(event, detail={**event.detail, "before": settings})
-        event_id = events.add_event(tx, event)
+    with context.turns.take(cluster_id, f"user:{event.subject}", context.wait_seconds):
+        with context.store.write() as tx:
+            require_cluster(tx, cluster_id)
+            before = _require_user(tx, cluster_id, event.subject)
+            after = replace(change(before), generation=clusters.bump_generation(tx, cluster_id))
+            users.put_user(tx, cluster_id, after)
+            if event.detail:
+                settings = {"pg_allow_replication": before.allow_replication}
+                event = replace(event, detail={**event.detail, "before": settings})
+            event_id = events.add_event(tx, event)
 
-    def withdraw(tx: Transaction) -> None:
-        current = users.find_user(tx, cluster_id, event.subject)
-        if current is not None and current.generation == after.generation:
-            restored = replace(before, generation=clusters.bump_generation(tx, cluster_id))
-            users.put_user(tx, cluster_id, restored)
+        def withdraw(tx: Transaction) -> None:
+            current = users.find_user(tx, cluster_id, event.subject)
+            if current is not None and current.generation == after.generation:
+                restored = replace(before, generation=clusters.bump_generation(tx, cluster_id))
+                users.put_user(tx, cluster_id, restored)
 
-    await_in_force(context, actor, _intent(cluster_id, after, event_id), withdraw)
-    return after
+        await_in_force(context, actor, _intent(cluster_id, after, event_id), withdraw)
+        return after
 
 
 def _require_user(tx: Transaction, cluster_id: UUID, name: str) -> User:
