@@ -87,8 +87,7 @@ def await_in_force(
     while True:
         left = patience.measure()
         seen = context.changes.wait_beyond(intent.cluster_id, seen, min(left, _LONGEST_SLEEP))
-        with context.store.read() as tx:
-            outcome = _read_outcome(tx, intent)
+        outcome = _look(context, intent)
         if outcome.settled or left <= 0:
             break
     if outcome.in_force and intent.event_id is not None:
@@ -129,6 +128,15 @@ class _Outcome:
         return self.in_force or self.refusal is not None
 
 
+def _look(context: Context, intent: Intent) -> _Outcome:
+    try:
+        with context.store.read() as tx:
+            return _read_outcome(tx, intent)
+    except Unavailable as error:
+        # The change is committed: an error now would say that it is not.
+        return _Outcome(False, None, str(error))
+
+
 def _read_outcome(tx: Transaction, intent: Intent) -> _Outcome:
     failure = status.read_failures(tx, intent.cluster_id).get(intent.subject)
     if failure is not None and failure.generation >= intent.generation:
@@ -148,11 +156,33 @@ def _take_back(
     withdraw: Callable[[Transaction], None],
     waited: float,
 ) -> None:
+    try:
+        outcome = _withdraw(context, actor, intent, withdraw)
+    except Unavailable as error:
+        raise Unavailable(
+            "the change could not be taken back, as the store is unavailable, and may come in force"
+            " yet; look before you try again"
+        ) from error
+    if outcome.in_force:
+        return
+    context.changes.announce(intent.cluster_id)
+    if outcome.refusal is not None:
+        raise Refused(outcome.refusal)
+    why = f" ({outcome.reason})" if outcome.reason else ""
+    seconds = max(context.wait_seconds, round(waited))
+    raise Unavailable(
+        f"the change was not in force after {seconds:g} s{why} and was taken back; try again"
+    )
+
+
+def _withdraw(
+    context: Context, actor: str, intent: Intent, withdraw: Callable[[Transaction], None]
+) -> _Outcome:
     with context.store.write() as tx:
         # It may have come in force between the last look and this transaction.
         outcome = _read_outcome(tx, intent)
         if outcome.in_force:
-            return
+            return outcome
         withdraw(tx)
         unanswered.forget_creation(tx, intent.cluster_id, intent.subject, intent.generation)
         events.add_event(
@@ -165,11 +195,4 @@ def _take_back(
                 {"reason": outcome.reason},
             ),
         )
-    context.changes.announce(intent.cluster_id)
-    if outcome.refusal is not None:
-        raise Refused(outcome.refusal)
-    why = f" ({outcome.reason})" if outcome.reason else ""
-    seconds = max(context.wait_seconds, round(waited))
-    raise Unavailable(
-        f"the change was not in force after {seconds:g} s{why} and was taken back; try again"
-    )
+    return outcome

@@ -12,9 +12,11 @@ from uuid import UUID
 import httpx
 import pytest
 
-from poolkeeper.domain.status import ClusterState, Phase
+from poolkeeper.domain.errors import Unavailable
+from poolkeeper.domain.status import ClusterState, Failure, Phase
 from poolkeeper.domain.tokens import ADMIN
 from poolkeeper.store import status
+from poolkeeper.store.database import Transaction
 from tests.api.front import Front
 from tests.plane import wait_until
 
@@ -115,6 +117,55 @@ def test_deletion_of_a_pool_stands(front: Front, cluster: str) -> None:
     front.reconciler.silent = True
     assert front.call("DELETE", f"{cluster}/pools/web").status_code == 204
     assert front.call("GET", f"{cluster}/pools/web").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "/pools", POOL | {"name": "new", "size": 1}, 201),
+        ("PUT", "/pools/web", SHAPE, 204),
+        ("DELETE", "/pools/web", None, 204),
+        ("DELETE", "/users/app", None, 204),
+    ],
+)
+def test_a_store_that_cannot_be_read_for_a_moment_is_asked_again(
+    front: Front,
+    cluster: str,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    path: str,
+    body: object,
+    status: int,
+) -> None:
+    """The change is committed by then: an error would say that it is not."""
+    faults = [Unavailable("the store is unavailable"), Unavailable("the store is unavailable")]
+
+    def read_failures(tx: Transaction, cluster_id: UUID) -> Mapping[str, Failure]:
+        if faults:
+            raise faults.pop()
+        return {}
+
+    monkeypatch.setattr("poolkeeper.store.status.read_failures", read_failures)
+    response = front.call(method, cluster + path, body)
+    assert response.status_code == status, response.text
+    assert not faults
+
+
+def test_what_cannot_be_taken_back_is_said_to_stand(
+    front: Front, cluster: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def withdraw(*args: object) -> None:
+        raise Unavailable("the store is unavailable, nothing was applied: the disk is full")
+
+    monkeypatch.setattr("poolkeeper.store.unanswered.forget_creation", withdraw)
+    front.reconciler.refusals["pool:web"] = "no"
+    response = front.call("PUT", f"{cluster}/pools/web", SHAPE)
+    assert response.status_code == 503
+    assert response.json()["message"] == (
+        "the change could not be taken back, as the store is unavailable, and may come in force"
+        " yet; look before you try again"
+    )
+    assert front.call("GET", f"{cluster}/pools/web").json()["pool"]["size"] == SHAPE["size"]
 
 
 def test_withdrawal_is_an_event(front: Front, cluster: str) -> None:
