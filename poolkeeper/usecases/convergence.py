@@ -78,7 +78,8 @@ def await_in_force(
 
     When it is refused, or nothing at all was done for ``wait_seconds``, ``withdraw`` takes it back
     in a transaction of its own and Refused or Unavailable is raised: nothing is applied.
-    With ``withdraw`` None the change stands whatever happens, and is only waited for.
+    With ``withdraw`` None the change stands whatever happens, and is only waited for. Raises
+    NotFound if the cluster is deleted meanwhile.
     """
     committed = time.monotonic()
     seen = context.changes.version(intent.cluster_id)
@@ -138,6 +139,8 @@ def _look(context: Context, intent: Intent) -> _Outcome:
 
 
 def _read_outcome(tx: Transaction, intent: Intent) -> _Outcome:
+    # Of a deleted one all is in force once its servers are stopped.
+    require_cluster(tx, intent.cluster_id)
     failure = status.read_failures(tx, intent.cluster_id).get(intent.subject)
     if failure is not None and failure.generation >= intent.generation:
         fault = intent.name_fault(tx, failure.reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
@@ -127,7 +128,9 @@ def delete_pool(context: Context, actor: str, cluster_id: UUID, name: str) -> No
         detail = {"before": _describe(pool.shape)}
         event_id = _record(tx, EventKind.POOL_DELETE, actor, cluster_id, pool, detail)
     intent = Intent(cluster_id, f"pool:{name}", generation, event_id)
-    await_in_force(context, actor, intent, None)
+    # With the cluster, the pool is gone all the same.
+    with suppress(NotFound):
+        await_in_force(context, actor, intent, None)
 
 
 def plan_pool(context: Context, cluster_id: UUID, name: str, change: ShapeChange) -> PoolPlan:

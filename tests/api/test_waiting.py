@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ import pytest
 from poolkeeper.domain.errors import Unavailable
 from poolkeeper.domain.status import ClusterState, Failure, Phase
 from poolkeeper.domain.tokens import ADMIN
-from poolkeeper.store import status
+from poolkeeper.store import clusters, status
 from poolkeeper.store.database import Transaction
 from tests.api.front import Front
 from tests.plane import wait_until
@@ -117,6 +118,41 @@ def test_deletion_of_a_pool_stands(front: Front, cluster: str) -> None:
     front.reconciler.silent = True
     assert front.call("DELETE", f"{cluster}/pools/web").status_code == 204
     assert front.call("GET", f"{cluster}/pools/web").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status_code"),
+    [
+        ("POST", "/pools", POOL | {"name": "new"}, 404),
+        ("PUT", "/pools/web", SHAPE, 404),
+        ("POST", "/dbs", {"name": "new"}, 404),
+        ("POST", "/users", {"name": "new"}, 404),
+        ("PUT", "/users/app", SETTINGS, 404),
+        ("PATCH", "/config", {"config": {"work_mem": 8}}, 404),
+        ("DELETE", "/pools/web", None, 204),
+    ],
+)
+def test_nothing_is_made_in_a_cluster_that_is_deleted_meanwhile(
+    front: Front, cluster: str, method: str, path: str, body: object, status_code: int
+) -> None:
+    front.reconciler.silent = True
+    cluster_id = UUID(cluster.rpartition("/")[2])
+    with ThreadPoolExecutor(1) as caller:
+        before = front.look()
+        call = caller.submit(front.call, method, cluster + path, body)
+        wait_until("it is wanted", lambda: front.look() != before)
+        assert front.call("DELETE", cluster).status_code == 204
+        with front.context.store.write() as tx:
+            # As the reconciler does, once the servers are stopped.
+            state = status.read_cluster_state(tx, cluster_id)
+            generation = clusters.read_generation(tx, cluster_id)
+            assert state is not None and generation is not None
+            status.write_cluster_state(tx, replace(state, applied_generation=generation))
+        front.context.changes.publish(cluster_id)
+        answer = call.result()
+    assert answer.status_code == status_code
+    if status_code == 404:
+        assert answer.json()["message"] == "cluster not found"
 
 
 @pytest.mark.parametrize(
