@@ -11,7 +11,7 @@ from poolkeeper.api.paths import ClusterId
 from poolkeeper.api.versions import look_up_lifetime
 from poolkeeper.domain.clusters import REGIONS
 from poolkeeper.domain.sizes import SLUGS
-from poolkeeper.usecases.clusters import get_cluster
+from poolkeeper.usecases.clusters import require_live_cluster
 
 router = make_router("Clusters", "/v2/databases")
 
@@ -42,7 +42,7 @@ def list_options(caller: Reader) -> Json:
 )
 def get_ca(caller: Reader, cluster_id: ClusterId) -> Json:
     """The certificate authority that the cluster's and its pools' certificates are from."""
-    get_cluster(caller.context, cluster_id)
+    require_live_cluster(caller.context, cluster_id)
     certificate = b64encode(caller.context.ca_certificate.encode()).decode("ascii")
     answer: shapes.AuthorityAnswer = {"ca": {"certificate": certificate}}
     return Json(answer)
