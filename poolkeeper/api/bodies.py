@@ -7,7 +7,7 @@ Fields that are not known are ignored, as DigitalOcean does.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -38,6 +38,12 @@ UuidText = Annotated[str, AfterValidator(_check_uuid)]
 # Such words are repeated in errors; none that could be right is that long.
 Word = Annotated[str, Field(max_length=255)]
 
+Item = TypeVar("Item")
+
+# Each entry may be complained of, on the event loop's thread; no list that could be right is
+# that long.
+Many = Annotated[list[Item], Field(max_length=1000)]
+
 
 class Body(BaseModel):
     """A JSON object of a request."""
@@ -57,7 +63,7 @@ class RuleBody(Body):
 class RulesBody(Body):
     """The trusted sources of a cluster, all of them."""
 
-    rules: list[RuleBody] | None = Field(description="An empty list, or null, opens the cluster.")
+    rules: Many[RuleBody] | None = Field(description="An empty list, or null, opens the cluster.")
 
 
 class StorageBody(Body):
@@ -88,7 +94,7 @@ class AutoscaleChangeBody(AutoscaleBody):
 class ServiceNamesBody(Body):
     """Names of one's own under which clients reach the cluster."""
 
-    service_cnames: list[str] | None = Field(None, examples=[["db.example.org"]])
+    service_cnames: Many[str] | None = Field(None, examples=[["db.example.org"]])
 
 
 class DoSettingsBody(Body):
@@ -107,10 +113,10 @@ class ClusterBody(Body):
     region: Word = Field(examples=["nyc3"], json_schema_extra={"enum": [*REGIONS]})
     version: Word | None = Field(None, description="A PostgreSQL major; the newest if unsaid.")
     storage_size_mib: int | None = Field(None, ge=0, le=_MAX_INT32)
-    tags: list[str] | None = None
+    tags: Many[str] | None = None
     private_network_uuid: UuidText | None = None
     project_id: UuidText | None = None
-    rules: list[RuleBody] | None = None
+    rules: Many[RuleBody] | None = None
     backup_restore: dict[str, Any] | None = None
     autoscale: AutoscaleBody | None = None
     storage_autoscale: StorageBody | None = Field(
@@ -216,7 +222,7 @@ class ResourceBody(Body):
 class ResourcesBody(Body):
     """What a tag is given to, or taken off."""
 
-    resources: list[ResourceBody]
+    resources: Many[ResourceBody]
 
 
 class PlanBody(Body):
@@ -245,5 +251,5 @@ class TokenBody(Body):
     """A new token."""
 
     name: str
-    scopes: list[Word] = Field(examples=[["database:read"]])
+    scopes: Many[Word] = Field(examples=[["database:read"]])
     expires_in_seconds: int | None = Field(None, le=_MAX_INT32)

@@ -165,6 +165,31 @@ def test_body_of_any_size_is_not_read(front: Front) -> None:
         assert response.status_code == 413
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "field"),
+    [
+        ("PUT", "{cluster}/firewall", "rules"),
+        ("PUT", "{cluster}/do_settings", "do_settings.service_cnames"),
+        ("POST", "/v2/databases", "tags"),
+        ("POST", "/v2/databases", "rules"),
+        ("POST", "/v2/tags/x/resources", "resources"),
+        ("POST", "/v1/tokens", "scopes"),
+    ],
+)
+def test_a_list_of_any_length_is_not_looked_through(
+    front: Front, main: Mapping[str, Any], method: str, path: str, field: str
+) -> None:
+    """A complaint of each entry would hold up everybody."""
+    inner: object = [1] * 1001
+    for name in reversed(field.split(".")):
+        inner = {name: inner}
+    assert isinstance(inner, dict)
+    address = path.format(cluster=f"/v2/databases/{main['id']}")
+    response = front.call(method, address, CLUSTER | inner)
+    assert response.status_code == 422
+    assert response.json()["message"] == f"{field}: must have at most 1000 entries"
+
+
 def test_fault_of_ours_is_json_and_says_nothing(
     front: Front, monkeypatch: pytest.MonkeyPatch, log: Sequence[Mapping[str, Any]]
 ) -> None:
