@@ -113,21 +113,22 @@ def delete_user(context: Context, actor: str, cluster_id: UUID, name: str) -> No
     Raises NotFound, NotReady, InvalidRequest, Unavailable.
     """
     await_online(context, cluster_id)
-    with context.store.write() as tx:
-        require_cluster(tx, cluster_id)
-        user = _require_user(tx, cluster_id, name)
-        check_user_unused(name, DEFAULT_USER, pools.list_pools(tx, cluster_id))
-        generation = clusters.bump_generation(tx, cluster_id)
-        users.mark_user_deleted(tx, cluster_id, name, generation)
-        event_id = events.add_event(tx, Event(EventKind.USER_DELETE, actor, name, cluster_id))
+    with context.turns.take(cluster_id, f"user:{name}", context.wait_seconds):
+        with context.store.write() as tx:
+            require_cluster(tx, cluster_id)
+            user = _require_user(tx, cluster_id, name)
+            check_user_unused(name, DEFAULT_USER, pools.list_pools(tx, cluster_id))
+            generation = clusters.bump_generation(tx, cluster_id)
+            users.mark_user_deleted(tx, cluster_id, name, generation)
+            event_id = events.add_event(tx, Event(EventKind.USER_DELETE, actor, name, cluster_id))
 
-    def withdraw(tx: Transaction) -> None:
-        if users.find_user(tx, cluster_id, name) is None:
-            restored = replace(user, generation=clusters.bump_generation(tx, cluster_id))
-            users.put_user(tx, cluster_id, restored)
+        def withdraw(tx: Transaction) -> None:
+            if users.find_user(tx, cluster_id, name) is None:
+                restored = replace(user, generation=clusters.bump_generation(tx, cluster_id))
+                users.put_user(tx, cluster_id, restored)
 
-    intent = Intent(cluster_id, f"user:{name}", generation, event_id)
-    await_in_force(context, actor, intent, withdraw)
+        intent = Intent(cluster_id, f"user:{name}", generation, event_id)
+        await_in_force(context, actor, intent, withdraw)
 
 
 def _replace_user(

@@ -42,9 +42,10 @@ CHANGES = [
 
 @pytest.fixture
 def cluster(front: Front, main: Mapping[str, Any]) -> str:
-    """The address of a cluster with a pool ``web``, of which nothing gets done."""
+    """The address of a cluster with a pool ``web`` and a user ``app``; nothing more gets done."""
     address = f"/v2/databases/{main['id']}"
     assert front.call("POST", f"{address}/pools", POOL).status_code == 201
+    assert front.call("POST", f"{address}/users", {"name": "app"}).status_code == 201
     front.change(wait_seconds=1)
     front.reconciler.silent = True
     return address
@@ -95,11 +96,14 @@ def test_what_another_asked_for_and_took_back_is_made_all_the_same(
     assert front.call("GET", path).json() == made
 
 
-def test_a_password_that_was_taken_back_does_not_come_back(front: Front, cluster: str) -> None:
-    user = f"{cluster}/users/doadmin"
+@pytest.mark.parametrize(("method", "path"), [("POST", "/reset_auth"), ("DELETE", "")])
+def test_a_password_that_was_taken_back_does_not_come_back(
+    front: Front, cluster: str, method: str, path: str
+) -> None:
+    user = f"{cluster}/users/app"
     before = front.call("GET", user).json()
     with under_way(front, "POST", f"{user}/reset_auth", {}, user) as first:
-        assert front.call("POST", f"{user}/reset_auth", {}).status_code == 503
+        assert front.call(method, user + path).status_code == 503
         assert first.result().status_code == 503
     assert front.call("GET", user).json() == before
 
