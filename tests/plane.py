@@ -20,6 +20,8 @@ from typing import Any
 import httpx
 import psycopg
 
+# Servers hang up on who has asked nothing for 5 seconds; a client that asks in that moment fails.
+KEPT_ALIVE = httpx.Limits(keepalive_expiry=2)
 COMMAND = (sys.executable, "-m", "poolkeeper")
 START_TIMEOUT = 90.0
 
@@ -179,6 +181,7 @@ class Plane:
             headers={"Authorization": f"Bearer {token or self.token}"},
             verify=ssl.create_default_context(cafile=str(self.ca)),
             timeout=timeout,
+            limits=KEPT_ALIVE,
         )
 
     def logs(self) -> str:

@@ -22,6 +22,7 @@ from poolkeeper.store import tokens
 from poolkeeper.usecases.clusters import create_cluster
 from poolkeeper.usecases.context import Context
 from tests.api.reconciler import StandIn
+from tests.plane import KEPT_ALIVE
 
 # All is plain HTTP; left to itself, each client would read the system's certificates first.
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -103,7 +104,7 @@ class Panel:
 
     def browse(self) -> Browser:
         """Another browser, in which nobody is signed in."""
-        client = httpx.Client(base_url=self.url, verify=_NO_TLS, timeout=60)
+        client = httpx.Client(base_url=self.url, verify=_NO_TLS, timeout=60, limits=KEPT_ALIVE)
         self._clients.append(client)
         return Browser(client)
 
