@@ -28,7 +28,7 @@ class StandIn:
         self.busy = False
         self._store = store
         self._changes = changes
-        self._due: queue.SimpleQueue[UUID | None] = queue.SimpleQueue()
+        self._due: queue.SimpleQueue[UUID | threading.Event | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, daemon=True)
         changes.subscribe(self._due.put)
         self._thread.start()
@@ -49,10 +49,18 @@ class StandIn:
                 self._write(tx, desired)
         self._changes.publish(cluster_id)
 
+    def settle(self) -> None:
+        """Return once it has nothing left to say of what was announced before."""
+        reached = threading.Event()
+        self._due.put(reached)
+        assert reached.wait(60)
+
     def _run(self) -> None:
-        while (cluster_id := self._due.get()) is not None:
-            if not self.silent:
-                self.apply(cluster_id)
+        while (due := self._due.get()) is not None:
+            if isinstance(due, threading.Event):
+                due.set()
+            elif not self.silent:
+                self.apply(due)
 
     def _write(self, tx: Transaction, desired: Desired) -> None:
         now, generation = datetime.now(UTC), desired.cluster.generation

@@ -141,6 +141,8 @@ class Panel:
         )
         cluster_id = create_cluster(self.context, "test", uuid4(), request).cluster.id
         self.reconciler.apply(cluster_id)
+        # What it had still to say of the creation would undo what tests say of the cluster.
+        self.reconciler.settle()
         return cluster_id
 
     def close(self) -> None:
