@@ -7,10 +7,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
 
 from tests.plane import Plane, create_cluster, running_plane
 from tests.shows import MARK, count_exchanges, list_unasked
+
+# How long an example takes depends on the machine, and shows nothing.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
 
 _numbers = itertools.count(1)
 
