@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager, suppress
@@ -274,9 +275,10 @@ async def test_fifty_pages_cost_one_look(panel: Panel) -> None:
         pages = [Listener(live.watch(watch(panel, cluster_id, session=session))) for _ in range(50)]
         for page in pages:
             await page.hear("live")
-        before = calls[cluster_id]
+        before, since = calls[cluster_id], time.monotonic()
         await asyncio.sleep(1.5)
-        assert calls[cluster_id] - before <= 2
+        # About one a second, and a last one at the end, which may be late.
+        assert calls[cluster_id] - before <= 1 + (time.monotonic() - since) / 0.8
         for page in pages:
             await page.close()
 
