@@ -21,7 +21,10 @@ from tests.plane import Plane
 # Chromium says so by itself of what tests ask for: answers from 400 upwards, a server that is down.
 _EXPECTED = (
     "Failed to load resource: the server responded with a status of 4",
-    "Failed to load resource: net::ERR_CONNECTION_REFUSED",
+    *(
+        f"Failed to load resource: net::ERR_{word}"
+        for word in ("CONNECTION_", "EMPTY_RESPONSE", "INCOMPLETE_CHUNKED_ENCODING")
+    ),
     # htmx says the same of what it asked for: a page of a cluster that was deleted.
     "Response Status Error Code 4",
     # And of what it was asking for when the page was left.
@@ -31,6 +34,13 @@ _EXPECTED = (
 # Milliseconds. How quick things are is what scripts/bench tells; a busy machine is no fault.
 _PATIENCE = 40_000
 expect.set_options(timeout=_PATIENCE)
+
+# What a page says goes after 8 seconds; the machine may not have looked by then.
+_UNHURRIED = """(() => {
+  const { setTimeout } = window;
+  window.setTimeout = (action, delay, ...more) =>
+    setTimeout(action, delay === 8000 ? 80000 : delay, ...more);
+})()"""
 
 Open = Callable[..., AbstractContextManager[Page]]
 
@@ -63,6 +73,7 @@ def open_page(chromium: Browser, plane: Plane) -> Open:
             **options,  # type: ignore[arg-type]
         )
         try:
+            context.add_init_script(_UNHURRIED)
             page = context.new_page()
             page.set_default_timeout(_PATIENCE)
             with watched(page, address):
@@ -94,6 +105,23 @@ def sign_in(page: Page, token: str) -> None:
     page.get_by_label("API token").fill(token)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/databases")
+
+
+_NOTE_COPYING = """() => {
+  const noted = [];
+  const note = ({ target }) => {
+    if (target.matches?.("[data-copy], #said")) noted.push(target.textContent);
+  };
+  const observer = new MutationObserver((changes) => changes.forEach(note));
+  observer.observe(document.body, { childList: true, subtree: true });
+  return noted;
+}"""
+
+
+def note_copying(page: Page) -> Callable[[], list[str]]:
+    """What buttons that copy say from now on, and what is said of it; it goes in a moment."""
+    noted = page.evaluate_handle(_NOTE_COPYING)
+    return lambda: list(noted.json_value())
 
 
 @contextmanager
