@@ -178,6 +178,7 @@ def test_what_is_being_sent_is_not_given_up_for_a_change(
     )
     owner.locator("#field-threshold_percent").fill("5")
     owner.get_by_role("button", name="Save autoscaling").click()
+    await_held(owner, held)
     change(owner, api, path, "storage-now")
     [sent] = held
     sent.continue_()

@@ -14,7 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Open, sign_in
 from tests.browser.test_first_story import find_barriers
-from tests.plane import Plane, connect, create_cluster
+from tests.plane import Plane, connect, create_cluster, wait_until
 
 
 @pytest.fixture
@@ -113,8 +113,12 @@ def delete_by_name(page: Page) -> None:
 def test_a_change_that_has_to_wait_says_so(
     owner: Page, plane: Plane, api: httpx.Client, fresh: str
 ) -> None:
-    processes = api.get(f"/v1/clusters/{fresh}").json()["cluster"]["processes"]
-    [pooler] = [each["pid"] for each in processes if each["kind"] == "pgbouncer"]
+    def find_poolers() -> list[int]:
+        processes = api.get(f"/v1/clusters/{fresh}").json()["cluster"]["processes"]
+        return [each["pid"] for each in processes if each["kind"] == "pgbouncer"]
+
+    # They are described a moment after the cluster is online.
+    [pooler] = wait_until("PgBouncer is among the processes", find_poolers)
     owner.goto(f"/databases/{fresh}/new-pool")
     owner.get_by_label("Name").fill("patient")
     os.kill(pooler, signal.SIGSTOP)

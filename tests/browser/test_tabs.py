@@ -79,7 +79,7 @@ def test_a_tab_that_hangs_is_not_waited_for(
         )
         api.post(f"/v2{path}", json=_POOL | {"name": "seen-late"})
         link = tab.get_by_role("rowheader", name="seen-late", exact=True)
-        expect(link).to_be_visible(timeout=40_000)
+        expect(link).to_be_visible(timeout=80_000)
         api.delete(f"/v2{path}/seen-late")
 
 
