@@ -119,6 +119,17 @@ def with_pool(api: httpx.Client, cluster: Mapping[str, Any]) -> Iterator[str]:
     api.delete(f"/v2{base}/pools/typed")
 
 
+def go_without_scripts(page: Page, path: str) -> None:
+    """They come once nothing is routed any more."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(re.compile(r"\.js(\?.*)?$"), hold)
+    page.goto(path, wait_until="commit")
+
+
 @pytest.mark.parametrize(
     ("where", "lines"),
     [
@@ -130,13 +141,7 @@ def with_pool(api: httpx.Client, cluster: Mapping[str, Any]) -> Iterator[str]:
 def test_what_is_looked_for_before_the_page_has_its_scripts_is_found(
     owner: Page, with_pool: str, where: str, lines: str
 ) -> None:
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    owner.route(re.compile(r"\.js(\?.*)?$"), hold)
-    owner.goto(f"{with_pool}{where}", wait_until="commit")
+    go_without_scripts(owner, f"{with_pool}{where}")
     expect(owner.locator(lines)).not_to_have_count(0)
     owner.get_by_role("searchbox").first.fill("nobody-has-this")
     owner.unroute_all()
@@ -162,3 +167,16 @@ def test_a_form_whose_answer_is_lost_is_not_said_to_have_failed(
     owner.get_by_role("button", name="Create the user").click()
     expect(owner.locator("#toasts")).to_contain_text("may have been made all the same")
     expect(owner.get_by_label("User name")).to_have_value("lost")
+
+
+def test_what_is_chosen_before_the_page_has_its_scripts_is_planned(
+    owner: Page, with_pool: str
+) -> None:
+    go_without_scripts(owner, f"{with_pool}/pools/typed/edit")
+    owner.get_by_role("spinbutton", name="Size").fill("2")
+    owner.unroute_all()
+    expect(owner.locator("#plan")).to_contain_text("Size: 1 → 2")
+    go_without_scripts(owner, f"{with_pool}/settings/resize")
+    owner.get_by_label("Size").select_option("db-s-1vcpu-2gb")
+    owner.unroute_all()
+    expect(owner.locator("#effect")).to_contain_text("of 47 backend connections then")

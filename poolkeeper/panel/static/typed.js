@@ -69,4 +69,11 @@ function writeTyped(root, typed) {
       field.dispatchEvent(new Event("input", { bubbles: true }));
     }
   });
+  // What was chosen while the page was still loading: forms that show what that would do have not
+  // heard of it.
+  addEventListener("load", () => {
+    for (const form of listForms().filter((each) => each.hasAttribute("hx-get") && readTyped(each).length)) {
+      for (const name of ["input", "change"]) form.dispatchEvent(new Event(name, { bubbles: true }));
+    }
+  });
 })();
