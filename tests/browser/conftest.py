@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.plane import Plane
+from tests.plane import Plane, running_plane
 
 # Chromium says so by itself of what tests ask for: answers from 400 upwards, a server that is down.
 _EXPECTED = (
@@ -82,6 +82,14 @@ def open_page(chromium: Browser, plane: Plane) -> Open:
             context.close()
 
     return open_page
+
+
+@pytest.fixture
+def patient_plane() -> Iterator[Plane]:
+    """A control plane of one's own, whose clients wait for a backend as long as they do by
+    default: a slow machine does not cut them."""
+    with running_plane("--empty") as plane:
+        yield plane
 
 
 @pytest.fixture

@@ -55,15 +55,20 @@ def load(uri: str, clients: int = 4) -> Iterator[Load]:
             thread.join()
 
 
+def create_with_pool(api: httpx.Client) -> Mapping[str, Any]:
+    cluster = create_cluster(api, "settings-in-browser")
+    pools = f"/v2/databases/{cluster['id']}/pools"
+    body = {"name": "web", "mode": "transaction", "size": 4, "db": "defaultdb", "user": "doadmin"}
+    assert api.post(pools, json=body).status_code == 201
+    return cluster
+
+
 @pytest.fixture
 def fresh(api: httpx.Client) -> Iterator[Mapping[str, Any]]:
     """A cluster of one's own with a pool; it may be gone afterwards."""
-    cluster = create_cluster(api, "settings-in-browser")
-    base = f"/v2/databases/{cluster['id']}"
-    body = {"name": "web", "mode": "transaction", "size": 4, "db": "defaultdb", "user": "doadmin"}
-    assert api.post(f"{base}/pools", json=body).status_code == 201
+    cluster = create_with_pool(api)
     yield cluster
-    api.delete(base)
+    api.delete(f"/v2/databases/{cluster['id']}")
 
 
 def change_a_live_setting(page: Page, direct: str) -> None:
@@ -131,9 +136,15 @@ def destroy(page: Page) -> None:
 
 
 def test_a_cluster_is_changed_resized_under_load_and_destroyed(
-    owner: Page, api: httpx.Client, fresh: Mapping[str, Any]
+    open_page: Open, patient_plane: Plane
 ) -> None:
-    page, base = owner, f"/v2/databases/{fresh['id']}"
+    with patient_plane.client() as api, open_page(base_url=patient_plane.url) as page:
+        sign_in(page, patient_plane.token)
+        change_resize_and_destroy(page, api, create_with_pool(api))
+
+
+def change_resize_and_destroy(page: Page, api: httpx.Client, fresh: Mapping[str, Any]) -> None:
+    base = f"/v2/databases/{fresh['id']}"
     direct = fresh["connection"]["uri"]
     pool = api.get(f"{base}/pools/web").json()["pool"]["connection"]["uri"]
     path = f"/databases/{fresh['id']}/settings"

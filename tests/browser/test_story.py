@@ -58,8 +58,7 @@ def find_row(page: Page, pool: str) -> Locator:
 
 def test_the_whole_story(
     open_page: Open,
-    plane: Plane,
-    api: httpx.Client,
+    patient_plane: Plane,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -67,7 +66,8 @@ def test_the_whole_story(
     monkeypatch.chdir(tmp_path)
     # So high that all charts are seen: those that nobody sees are not drawn.
     allowed = ["clipboard-read", "clipboard-write"]
-    with open_page(height=2400, permissions=allowed) as page:
+    plane, options = patient_plane, {"base_url": patient_plane.url, "permissions": allowed}
+    with plane.client() as api, open_page(height=2400, **options) as page:
         sign_in(page, plane.token)
         cluster_id = _create_cluster(page, plane, api, "story")
         uri = _create_pools(page, tmp_path)
