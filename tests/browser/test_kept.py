@@ -46,6 +46,11 @@ def test_the_keyboard_stays_where_it_was(owner: Page, api: httpx.Client, path: s
     assert api.delete(f"/v2{path}/pools/kept-first").status_code == 204
     expect(link).to_have_count(0)
     expect(owner.locator("#pools")).to_be_focused()
+    # And stays there, whatever else is changed.
+    owner.evaluate("document.getElementById('pools').dataset.old = 'yes'")
+    api.put(f"/v2{path}/pools/kept-second", json=_POOL | {"size": 2}).raise_for_status()
+    expect(owner.locator("#pools[data-old]")).to_have_count(0)
+    expect(owner.locator("#pools")).to_be_focused()
 
 
 def test_a_table_stays_scrolled(

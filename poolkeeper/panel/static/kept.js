@@ -64,7 +64,7 @@
   function keep(root, byItself) {
     const active = document.activeElement;
     return {
-      focused: root.contains(active) && active !== root ? locate(root, FOCUSABLE, active) : null,
+      focused: root.contains(active) ? locate(root, FOCUSABLE, active) : null,
       scrolled: [...root.querySelectorAll(SCROLLED)].map((each) => [each.scrollLeft, each.scrollTop]),
       unfolded: byItself ? [...root.querySelectorAll("details[open]")].map((each) => locate(root, "summary", each.querySelector("summary"))) : [],
       typed: byItself ? readTyped(root) : [],
