@@ -96,8 +96,10 @@ def open_visit(request: Request) -> Visit:
     last_change = state.live.last_change
     secret = request.cookies.get(cookies.SESSION, "")
     session = _find_session(context, request, secret)
-    visitor = request.cookies.get(cookies.VISITOR, "")
-    is_new = session is None and not visitor
+    # All tabs of a session that has ended come at once; what they still have in common serves them
+    # all, where a new one for each would leave all but the last with a form that is refused.
+    visitor = request.cookies.get(cookies.VISITOR, "") or secret
+    is_new = not visitor
     csrf_secret = secret if session else (visitor or security.new_secret())
     if session is not None:
         request.state.token_name = session.token.name

@@ -127,6 +127,26 @@ def test_signing_out_ends_the_session_itself(panel: Panel) -> None:
     assert thief.get("/databases").status_code == 303
 
 
+@pytest.mark.parametrize("ended", ["by signing out", "with its token"])
+def test_whichever_tab_was_led_to_the_sign_in_can_sign_in(panel: Panel, ended: str) -> None:
+    token = panel.issue_token(READ)
+    browser = panel.browse()
+    browser.sign_in(token)
+    if ended == "with its token":
+        panel.revoke_token(token)
+    else:
+        browser.send("/sign-out")
+    # All ask at once, so none knows what another one was answered.
+    tabs = [panel.browse() for _ in range(3)]
+    for tab in tabs:
+        tab.cookies |= browser.cookies
+        tab.get("/sign-in")
+    kept = {name: value for tab in tabs for name, value in tab.cookies.items()}
+    for tab in tabs:
+        tab.cookies = dict(kept)
+        assert tab.send("/sign-in", {"token": panel.issue_token(READ)}).status_code == 303
+
+
 def test_signing_in_again_ends_the_session_before(panel: Panel) -> None:
     browser = panel.browse_as(READ)
     before = browser.cookies[SESSION]

@@ -12,7 +12,7 @@ from poolkeeper.panel import cookies
 from poolkeeper.panel.patience import Patience, TooMany
 from poolkeeper.panel.problems import TooManyAttempts
 from poolkeeper.panel.routing import Pages, read_body, serve_page
-from poolkeeper.panel.security import check_path
+from poolkeeper.panel.security import check_path, new_secret
 from poolkeeper.panel.visits import Visit
 from poolkeeper.usecases import sessions
 
@@ -43,6 +43,8 @@ def sign_out(visit: Visit) -> Response:
     sessions.sign_out(visit.context, visit.csrf_secret)
     answer = visit.redirect("/sign-in")
     cookies.remove(answer, cookies.SESSION)
+    # One for all tabs, each of which will ask for the sign-in; see open_visit.
+    cookies.put(answer, cookies.VISITOR, new_secret())
     return answer
 
 
