@@ -35,7 +35,8 @@ def _shown(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def plane() -> Iterator[Plane]:
     """A control plane without clusters."""
-    with running_plane("--empty", drain_seconds=2, query_wait_timeout=6) as plane:
+    # A client that waits in a queue is not to be told off because the machine is busy.
+    with running_plane("--empty", drain_seconds=2, query_wait_timeout=20) as plane:
         yield plane
 
 

@@ -52,7 +52,6 @@ class Load:
                 self.errors
                 or all(now >= then + more for now, then in zip(self.turns, before, strict=True))
             ),
-            timeout=30,
         )
         assert not self.errors, self.errors[:3]
 
