@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 import psycopg
 
 from poolkeeper.domain.clusters import Desired
+from poolkeeper.domain.errors import ConsoleUnreachable
 from poolkeeper.domain.names import SUPERUSER
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.pgbouncer.console import Console
@@ -94,15 +97,18 @@ class Watch:
     """Looks at all of a cluster's pool backends, again and again, in a thread of its own.
 
     ``ceiling`` tells what, of the backends by database, exceeds what is allowed. It counts
-    once it is seen in some looks in a row: a backend that PgBouncer has closed takes a moment
-    to end, and its successor may be there before.
+    once it is seen in some looks in a row. A backend that PgBouncer has closed takes a moment
+    to end, however long on a busy machine, and its successor may be there before: a look that
+    finds one is passed over, unless it stays.
     """
 
     LOOKS = 4
+    STAYS = 10.0
 
     def __init__(
         self, inside: Inside, ceiling: Callable[[Counter[str]], str] | None = None
     ) -> None:
+        self._inside = inside
         self._connection = inside.connect()
         self._ceiling = ceiling
         self._stopping = threading.Event()
@@ -151,12 +157,28 @@ class Watch:
         self.most_together = max(self.most_together, len(rows))
         self.samples += 1
         excess = self._ceiling(found) if self._ceiling else ""
-        self._in_a_row = self._in_a_row + 1 if excess else 0
-        if self._in_a_row >= self.LOOKS:
-            self.excesses.append(excess)
+        if not excess:
+            self._in_a_row, self._strangers = 0, {}
+        elif not self._is_any_leaving({pid for _, pid, *_ in rows}):
+            self._in_a_row += 1
+            if self._in_a_row >= self.LOOKS:
+                self.excesses.append(excess)
+
+    def _is_any_leaving(self, pids: set[int]) -> bool:
+        """Whether PgBouncer does not have one of them open, and that only since a moment ago."""
+        try:
+            with self._inside.console() as console:
+                names = console.list_entries()
+                known = {pid for name in names for pid in console.list_backend_pids(name)}
+        except ConsoleUnreachable:
+            return True
+        now = time.monotonic()
+        self._strangers = {pid: self._strangers.get(pid, now) for pid in pids - known}
+        return any(now - since < self.STAYS for since in self._strangers.values())
 
     _latest = 0
     _in_a_row = 0
+    _strangers: Mapping[int, float] = MappingProxyType({})
 
 
 def _read_desired(plane: Plane, cluster_id: UUID) -> Desired:

@@ -275,7 +275,8 @@ def test_what_a_session_left_behind_reaches_nobody_when_the_mode_changes(
             client.execute("SELECT 1")
         with connect(uri) as other:
             assert ask(other, "SHOW work_mem") != ("77MB",)
-            assert ask(other, "SELECT pg_try_advisory_lock(7)") == (True,)
+            # The backend that had it takes a moment to end once PgBouncer has closed it.
+            wait_until("the lock is free", lambda: ask(other, "SELECT pg_try_advisory_lock(7)")[0])
 
 
 def plan_mode(service: Service, name: str, mode: str) -> str:
@@ -376,13 +377,25 @@ def test_what_a_shrinking_pool_still_holds_is_not_given_to_others(
             client.execute("COMMIT")
         assert waiting.result().status_code == 201
         # Two here, one in the other pool, and one that showed that the new pool works.
-        assert watch.count() <= 4
+        wait_until("the others have ended", lambda: watch.count() <= 4)
         assert ask(clients[4], "SELECT 2") == (2,)
         wait_until("it says so", lambda: service.read_pool("long")["phase"] == "active")
         service.delete_pool("patient")
 
 
 # -- gone --------------------------------------------------------------------------------------
+
+
+def is_drain_over(asked_at: float) -> bool:
+    """Whether a pool whose end was asked for then (monotonic) may have cut its clients by now."""
+    return time.monotonic() - asked_at >= DRAIN_SECONDS
+
+
+def is_served(client: psycopg.Connection[Any]) -> bool:
+    try:
+        return ask(client, "SELECT 1") == (1,)
+    except psycopg.Error:
+        return False
 
 
 def test_a_deleted_pool_drains_and_is_then_cut(service: Service, inside: Inside) -> None:
@@ -398,9 +411,10 @@ def test_a_deleted_pool_drains_and_is_then_cut(service: Service, inside: Inside)
         assert service.api.get(f"{service.address}/pools/going").status_code == 404
         assert service.api.get(f"/v1/clusters/{service.id}/pools/going").status_code == 404
         assert fails_with(lambda: connect(uri))
-        assert ask(idle, "SELECT 1") == (1,)
+        # On a machine that had no time for us all the while, they were cut already.
+        assert is_served(idle) or is_drain_over(before)
         # Until they are gone, what they hold is not given to others.
-        assert service.read_cluster()["budget"]["held"] == 4
+        assert service.read_cluster()["budget"]["held"] == 4 or is_drain_over(before)
         waiting: Future[httpx.Response] = worker.submit(service.try_pool, "next", size=21)
         wait_until("it is cut", lambda: load.errors)
         assert time.monotonic() - before >= DRAIN_SECONDS
@@ -441,36 +455,65 @@ def test_a_long_query_of_a_deleted_pool_does_not_outlive_it(
 def test_a_pool_without_clients_is_gone_at_once(service: Service, inside: Inside) -> None:
     uri = service.create_pool("going", size=5)
     connect(uri).close()
-    wait_until("its client has left", lambda: service.read_pool("going")["clients_active"] == 0)
+    with inside.console() as console:
+        wait_until("its client has left", lambda: console.list_entries()["going"].clients == 0)
+    before = time.monotonic()
     service.delete_pool("going")
     assert "going" not in inside.read_caps()
-    assert service.read_cluster()["budget"] == {"total": 22, "held": 5, "free": 17}
+    # For a while its share is kept for its name.
+    budget = service.read_cluster()["budget"]
+    assert budget == {"total": 22, "held": 5, "free": 17} or is_drain_over(before)
     service.await_free("going")
     assert service.read_cluster()["budget"] == {"total": 22, "held": 0, "free": 22}
 
 
-def test_a_pool_of_the_same_name_takes_over_the_clients(
-    service: Service, inside: Inside, passwords: dict[str, str]
-) -> None:
-    """That is how Terraform changes a pool: it deletes it and makes it anew."""
+@pytest.mark.usefixtures("passwords")
+def test_a_pool_of_the_same_name_takes_over_the_clients(service: Service) -> None:
+    """That is how Terraform changes a pool: it deletes it and makes it anew.
+
+    If a busy machine takes longer for that than clients have to leave, they are cut, and it is
+    to be seen another time.
+    """
+    while not are_taken_over(service):
+        pass
+
+
+def are_taken_over(service: Service) -> bool:
+    """Whether the pool was there again in time, each time; then nobody may have been cut."""
     uri = service.create_pool("taken", size=3)
     drained = service.create_pool("drained")
-    with running_load(uri, 6) as load, running_load(drained, 1) as witness:
-        for number in range(3):
-            service.delete_pool("taken")
-            service.create_pool("taken", size=4 + number, user=("", "zoe", "doadmin")[number])
-            assert service.read_pool("taken")["size"] == 4 + number
-            load.await_turns(1)
-        service.delete_pool("taken")
-        service.delete_pool("drained")
-        service.create_pool("taken", size=2, db="Other-Data")
-        wait_until("the time to drain is over", lambda: witness.errors)
-        load.await_turns(2)
-        with connect(uri) as client:
-            assert ask(client, WHO) == ("doadmin", "Other-Data")
-    assert load.errors == []
-    service.delete_pool("taken")
-    service.await_free("taken")
+    try:
+        with running_load(uri, 6) as load, running_load(drained, 1) as witness:
+            for number in range(3):
+                shape = {"size": 4 + number, "user": ("", "zoe", "doadmin")[number]}
+                if not make_anew(service, "taken", **shape):
+                    return False
+                assert service.read_pool("taken")["size"] == 4 + number
+                load.await_turns(1)
+            service.delete_pool("drained")
+            if not make_anew(service, "taken", size=2, db="Other-Data"):
+                return False
+            made_at = time.monotonic()
+            wait_until(
+                "the time to drain is over", lambda: witness.errors and is_drain_over(made_at)
+            )
+            load.await_turns(2)
+            with connect(uri) as client:
+                assert ask(client, WHO) == ("doadmin", "Other-Data")
+        assert load.errors == []
+        return True
+    finally:
+        for name in ("taken", "drained"):
+            service.api.delete(f"{service.address}/pools/{name}")
+            service.await_free(name)
+
+
+def make_anew(service: Service, name: str, **shape: Any) -> bool:
+    """Delete a pool and create it; whether its clients had not been given longer to leave."""
+    before = time.monotonic()
+    service.delete_pool(name)
+    service.create_pool(name, **shape)
+    return not is_drain_over(before)
 
 
 # -- passwords ---------------------------------------------------------------------------------
