@@ -35,8 +35,9 @@ def _shown(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def plane() -> Iterator[Plane]:
     """A control plane without clusters."""
-    # A client that waits in a queue is not to be told off because the machine is busy.
-    with running_plane("--empty", drain_seconds=2, query_wait_timeout=20) as plane:
+    # Neither a client in a queue nor a call is to be told off because the machine is busy.
+    waits = {"query_wait_timeout": 20, "request_wait_seconds": 30}
+    with running_plane("--empty", drain_seconds=2, **waits) as plane:
         yield plane
 
 

@@ -16,8 +16,10 @@ from tests.e2e.mortal import ask_for_cluster
 from tests.plane import Plane, connect, create_cluster, running_plane, wait_until
 
 SIDE_BY_SIDE = 10
-# Of a call whose cluster is online; a busy machine included.
+# Of a call whose cluster is online, beside what this machine takes for the work itself.
 A_FEW_SECONDS = 5.0
+# No call waits longer: the product gives up after two minutes.
+PATIENCE = 150.0
 
 Call = tuple[str, Mapping[str, Any]]
 
@@ -48,7 +50,7 @@ def make_calls(plane: Plane, address: str, calls: Sequence[Call]) -> list[Told]:
 
     def make(call: Call) -> Told:
         path, body = call
-        with plane.client(timeout=60) as client:
+        with plane.client(timeout=PATIENCE) as client:
             began = time.monotonic()
             answer = client.post(address + path, json=body)
             seconds = time.monotonic() - began
@@ -74,10 +76,22 @@ def list_pools(count: int) -> list[Call]:
     ]
 
 
-def check_all_made(told: Sequence[Told], *, within: float = A_FEW_SECONDS) -> None:
+def check_all_made(told: Sequence[Told]) -> None:
     print(sorted(round(each.seconds, 2) for each in told))
     assert {each.status for each in told} == {201}, [each for each in told if each.status != 201]
-    assert max(each.seconds for each in told) < within
+
+
+def check_soon_made(told: Sequence[Told], alone: float) -> None:
+    """Together they took little longer than one after the other, at ``alone`` seconds each."""
+    check_all_made(told)
+    assert max(each.seconds for each in told) < A_FEW_SECONDS + 2 * alone * len(told)
+
+
+def measure_one(plane: Plane, address: str) -> float:
+    """The seconds that this machine takes just now for a call that is alone."""
+    told = make_calls(plane, address, list_databases(1, "alone"))
+    check_all_made(told)
+    return told[0].seconds
 
 
 def await_online(api: httpx.Client, address: str) -> None:
@@ -89,9 +103,10 @@ def await_online(api: httpx.Client, address: str) -> None:
 
 def test_kind_by_kind(plane: Plane, api: httpx.Client, address: str) -> None:
     # The first ten wait for the cluster, too.
-    check_all_made(make_calls(plane, address, list_databases(10)), within=15)
-    check_all_made(make_calls(plane, address, list_users(10)))
-    check_all_made(make_calls(plane, address, list_pools(20)))
+    check_all_made(make_calls(plane, address, list_databases(10)))
+    alone = measure_one(plane, address)
+    check_soon_made(make_calls(plane, address, list_users(10)), alone)
+    check_soon_made(make_calls(plane, address, list_pools(20)), alone)
     pools = api.get(f"{address}/pools").json()["pools"]
     assert len(pools) == 20
     for pool in pools:
@@ -102,31 +117,36 @@ def test_kind_by_kind(plane: Plane, api: httpx.Client, address: str) -> None:
 
 def test_in_any_order(plane: Plane, api: httpx.Client, address: str) -> None:
     await_online(api, address)
-    check_all_made(make_calls(plane, address, [*list_databases(10), *list_users(10)]))
+    alone = measure_one(plane, address)
+    check_soon_made(make_calls(plane, address, [*list_databases(10), *list_users(10)]), alone)
     calls = [*list_databases(10, "more"), *list_users(10, "more"), *list_pools(20)]
     random.Random(7).shuffle(calls)
-    check_all_made(make_calls(plane, address, calls))
+    check_soon_made(make_calls(plane, address, calls), alone)
 
 
 def test_reading_never_waits(plane: Plane, api: httpx.Client, address: str) -> None:
     """Fifty calls wait for a cluster; whoever reads does not."""
-    with ThreadPoolExecutor(50) as callers, ThreadPoolExecutor(1) as reader:
+
+    def read() -> float:
+        longest = 0.0
+        for path in ("", "/dbs", "/users", "/pools", "/ca"):
+            began = time.monotonic()
+            answer = api.get(address + path)
+            longest = max(longest, time.monotonic() - began)
+            assert answer.status_code == 200, answer.text
+        return longest
+
+    usual = read()
+    with ThreadPoolExecutor(50) as callers:
         waiting = [callers.submit(make_calls, plane, address, [call]) for call in list_users(50)]
-
-        def read() -> float:
-            longest = 0.0
-            while not all(each.done() for each in waiting):
-                for path in ("", "/dbs", "/users", "/pools", "/ca"):
-                    began = time.monotonic()
-                    answer = api.get(address + path)
-                    longest = max(longest, time.monotonic() - began)
-                    assert answer.status_code == 200, answer.text
-            return longest
-
-        assert reader.submit(read).result() < A_FEW_SECONDS
-        check_all_made([told for each in waiting for told in each.result()], within=20)
+        longest = usual
+        while not all(each.done() for each in waiting):
+            longest = max(longest, read())
+        assert longest < A_FEW_SECONDS + 10 * usual
+        check_all_made([told for each in waiting for told in each.result()])
 
 
+@pytest.mark.timeout(300)
 def test_fifty_databases_at_once_are_made_however_long_that_takes() -> None:
     """Each waits for its turn: together they take longer than a call waits for nothing."""
     with (
@@ -139,5 +159,5 @@ def test_fifty_databases_at_once_are_made_however_long_that_takes() -> None:
             waiting = [
                 callers.submit(make_calls, plane, address, [call]) for call in list_databases(50)
             ]
-            check_all_made([told for each in waiting for told in each.result()], within=60)
+            check_all_made([told for each in waiting for told in each.result()])
         assert len(client.get(f"{address}/dbs").json()["dbs"]) == 51

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.plane import Plane, running_plane
+from tests.plane import Plane, running_plane, wait_until
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -26,6 +26,7 @@ def list_blocks() -> list[tuple[str, str]]:
 def first() -> Iterator[Plane]:
     """A Poolkeeper as the first start makes it."""
     with running_plane() as plane:
+        wait_until("it says that it stands ready", lambda: "main-pool" in plane.output.read_text())
         yield plane
 
 
