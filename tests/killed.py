@@ -157,7 +157,8 @@ class MortalPlane(Plane):
             del self.environment[STEP_VARIABLE]
 
     def arm(self, step: Step) -> None:
-        """The running control plane is to die at this step; calls count from now on."""
+        """The running control plane is to die at this step; calls count from now on, when it
+        has nothing to do."""
         self._child.order(order="arm", **asdict(step))
 
     def record(self) -> None:
@@ -165,7 +166,7 @@ class MortalPlane(Plane):
         self._child.order(order="record")
 
     def take_record(self) -> set[str]:
-        """What was called since, as ``module:name``."""
+        """What was called since until it has nothing to do, as ``module:name``."""
         return set(self._child.order(order="take")["called"])
 
     def await_death(self, step: Step) -> None:
@@ -287,7 +288,8 @@ def _become(
         step = os.environ.pop(STEP_VARIABLE, None)
         if step:
             _arm(**json.loads(step))
-        threading.Thread(target=_obey, args=(connection,), daemon=True).start()
+        passes = _Passes()
+        threading.Thread(target=_obey, args=(connection, passes), daemon=True).start()
         code = run(arguments)
         sys.stdout.flush()
         sys.stderr.flush()
@@ -303,11 +305,47 @@ def _redirect(output: str) -> None:
     os.dup2(written, 2)
 
 
-def _obey(connection: socket.socket) -> None:
+class _Passes:
+    """The reconciler's passes: what one still has to do after an answer is no part of the next
+    call."""
+
+    LONGEST = 20.0
+
+    def __init__(self) -> None:
+        from poolkeeper.reconcile.cluster import ClusterReconciler
+
+        self._changed = threading.Condition()
+        self._busy: set[object] = set()
+        wrap(ClusterReconciler, "tick", self._watch)
+
+    def await_rest(self) -> None:
+        """Wait until no pass is under way, nor is one to follow soon; not for ever, since a
+        cluster in trouble never rests."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._busy, self.LONGEST)
+
+    def _watch(self, tick: Callable[[object], float | None]) -> Callable[[object], float | None]:
+        from poolkeeper.reconcile.cluster import RESTING
+
+        def watched(reconciler: object) -> float | None:
+            with self._changed:
+                self._busy.add(reconciler)
+            pause = tick(reconciler)
+            if pause is None or pause >= RESTING:
+                with self._changed:
+                    self._busy.discard(reconciler)
+                    self._changed.notify_all()
+            return pause
+
+        return watched
+
+
+def _obey(connection: socket.socket, passes: _Passes) -> None:
     called: set[str] = set()
     for line in connection.makefile():
         order = json.loads(line)
         answer: dict[str, object] = {}
+        passes.await_rest()
         match order.pop("order"):
             case "arm":
                 _arm(**order)
@@ -357,7 +395,8 @@ def _arm(when: str, what: str, text: str, nth: int) -> None:
             try:
                 return original(*args, **kwargs)
             finally:
-                if here and when == "after":
+                # During it at the latest now, if the thread that looks had no processor.
+                if here and when != "before":
                     _die()
 
         return trap

@@ -147,8 +147,10 @@ def list_server_pids(plane: Plane, cluster_id: str) -> dict[str, list[int]]:
     found = {}
     for name, mark in marks.items():
         pids = plane.list_servers(mark)
-        # For a moment after its fork, a backend still looks like its postmaster.
-        pids = [pid for pid in pids if read_parent(pid) not in pids]
+        # For a moment after its fork, a backend still looks like its postmaster; by now it may
+        # have ended.
+        parents = {pid: read_parent(pid) for pid in pids}
+        pids = [pid for pid in pids if parents[pid] is not None and parents[pid] not in pids]
         if pids:
             found[name] = pids
     return found
