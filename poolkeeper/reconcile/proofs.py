@@ -10,7 +10,8 @@ from poolkeeper.domain.errors import Refused, Unavailable
 from poolkeeper.engine.layout import ClusterPaths
 from poolkeeper.engine.pgbouncer.probe import probe_login
 
-_PATIENCE = 5
+# A login takes milliseconds, but a busy machine may have no time for it for some seconds.
+_PATIENCE = 10
 _SHORT_PATIENCE = 2
 
 
