@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -191,16 +192,19 @@ def test_no_backend_logs_in_while_pools_are_paused(maintained: Maintained, uri: 
     with ThreadPoolExecutor() as threads, running_load(uri, 6, reconnect=True) as load:
         watching = threads.submit(watch)
         try:
-            maintained.set_config(max_worker_processes=34)
-            maintained.await_pending("max_worker_processes")
-            maintained.install()
-            maintained.await_done()
-            load.await_turns()
+            # Until the watch has had the processor while they were paused.
+            numbers = itertools.count(50)
+            while not paused:
+                maintained.set_config(max_worker_processes=next(numbers))
+                maintained.await_pending("max_worker_processes")
+                maintained.install()
+                maintained.await_done()
+                load.await_turns()
         finally:
             ended.set()
         watching.result()
     assert not load.errors
-    assert paused and {(each.size, each.max_connections) for each in paused} == {(0, 1)}
+    assert {(each.size, each.max_connections) for each in paused} == {(0, 1)}
     with maintained.inside.console() as console:
         assert console.list_entries()["busy"].size == 4
 
@@ -387,5 +391,6 @@ def test_a_wrong_window_is_refused(maintained: Maintained, body: dict[str, str])
 
 
 def touch(path: Path) -> None:
-    """Make it look changed: what was asked of it before is asked again."""
-    path.write_text(path.read_text())
+    """Make it look changed: what was asked of it before is asked again. Whole all the while,
+    for somebody may be about to run it."""
+    os.utime(path)
