@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import itertools
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -141,7 +141,7 @@ class Plane:
         for pid in self.list_servers():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        shutil.rmtree(self.state, ignore_errors=True)
+        _remove_meanwhile(self.state)
 
     def list_servers(self, kind: str = "") -> list[int]:
         """Pids of PgBouncer and PostgreSQL processes that were started for this state."""
@@ -224,6 +224,21 @@ def running_plane(*flags: str, **settings: object) -> Iterator[Plane]:
         raise
     finally:
         plane.destroy()
+
+
+_removals: list[subprocess.Popen[bytes]] = []
+
+
+def _remove_meanwhile(folder: Path) -> None:
+    """Remove it beside the tests that follow: on a busy disk the ten thousands of files of many
+    clusters take a minute, and no test has that to spare."""
+    _removals.append(subprocess.Popen(["rm", "-rf", str(folder)], stderr=subprocess.DEVNULL))
+
+
+@atexit.register
+def _await_removals() -> None:
+    for removal in _removals:
+        removal.wait()
 
 
 def connect(uri: str, **options: Any) -> psycopg.Connection[tuple[Any, ...]]:
