@@ -230,8 +230,8 @@ _removals: list[subprocess.Popen[bytes]] = []
 
 
 def _remove_meanwhile(folder: Path) -> None:
-    """Remove it beside the tests that follow: on a busy disk the ten thousands of files of many
-    clusters take a minute, and no test has that to spare."""
+    """Remove it beside the tests that follow: on a busy disk the files of many clusters take a
+    minute, and no test has that to spare."""
     _removals.append(subprocess.Popen(["rm", "-rf", str(folder)], stderr=subprocess.DEVNULL))
 
 
