@@ -155,6 +155,14 @@ class Plane:
                     found.append(int(entry.name))
         return sorted(found)
 
+    def list_paths(self) -> list[Path]:
+        """All that is in the state directory; what goes meanwhile is missing, or no more there."""
+        return [
+            Path(folder, name)
+            for folder, folders, files in os.walk(self.home)
+            for name in (*folders, *files)
+        ]
+
     def run(
         self, *arguments: str, check: bool = True, **more: Any
     ) -> subprocess.CompletedProcess[str]:

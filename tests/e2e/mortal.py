@@ -166,7 +166,7 @@ def read_parent(pid: int) -> int | None:
 
 def check_files(plane: Plane, cluster_id: str) -> None:
     """Nothing half-written lies about, and a fresh pass would write nothing."""
-    left = [path for path in plane.home.rglob("*") if _HALF_WRITTEN.fullmatch(path.name)]
+    left = [path for path in plane.list_paths() if _HALF_WRITTEN.fullmatch(path.name)]
     assert not left, f"half-written: {left}"
     with open_parts(plane) as parts:
         desired = read_desired(parts, cluster_id)

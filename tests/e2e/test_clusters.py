@@ -351,12 +351,16 @@ def test_the_state_is_for_its_owners_eyes(plane: Plane, service: Service) -> Non
         as_root = os.geteuid() == 0
         for path in (plane.home, plane.home / "clusters", plane.home / "run"):
             assert stat.S_IMODE(path.stat().st_mode) == (0o710 if as_root else 0o700), path
-        for path in plane.home.rglob("*"):
-            mode = stat.S_IMODE(path.lstat().st_mode)
+        for path in plane.list_paths():
+            try:
+                found = path.lstat().st_mode
+            except FileNotFoundError:  # the servers make and remove files all the time
+                continue
+            mode = stat.S_IMODE(found)
             if path.name == "ca.crt" and path.parent.name == "ca":
                 assert mode == 0o644
             elif path.parent not in (plane.home, plane.home / "clusters", plane.home / "run"):
-                assert not mode & 0o077 or path.is_socket(), f"{path}: {mode:o}"
+                assert not mode & 0o077 or stat.S_ISSOCK(found), f"{path}: {mode:o}"
             else:
                 assert not mode & 0o067, f"{path}: {mode:o}"
 
@@ -378,11 +382,12 @@ def test_no_secret_is_written_down(api: httpx.Client, plane: Plane, service: Ser
     passwords |= {read_password(service), token["value"], plane.token}
     passwords |= read_own_passwords(plane, service.id)
     assert all(len(password) >= 24 for password in passwords)
-    for path in plane.home.rglob("*"):
+    for path in plane.list_paths():
         if path.is_file() and path != plane.home / "token":
-            content = path.read_bytes()
-            for password in passwords:
-                assert password.encode() not in content, path
+            # The servers make and remove files all the time.
+            with contextlib.suppress(FileNotFoundError):
+                content = path.read_bytes()
+                assert not [each for each in passwords if each.encode() in content], path
     for pid in plane.list_servers():
         with contextlib.suppress(OSError):
             told = Path(f"/proc/{pid}/cmdline").read_bytes()

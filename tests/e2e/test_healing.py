@@ -374,11 +374,11 @@ def test_a_stop_and_a_start_leave_the_servers_alone(ward: Ward) -> None:
 def refuse_a_second(plane: MortalPlane) -> None:
     """A second ``up`` on the state names the process that holds it, and touches nothing."""
     assert plane.process is not None
-    before = list_files(plane.home)
+    before = list_files(plane)
     second = plane.run("up", "--empty", check=False)
     assert second.returncode == 1
     assert f"process {plane.process.pid} already runs Poolkeeper" in second.stderr
-    assert list_files(plane.home) == before
+    assert list_files(plane) == before
     with plane.client() as client:
         assert client.get("/v1/health").is_success
 
@@ -535,9 +535,9 @@ def comment(path: Path) -> str:
     return ";" if path.suffix in (".ini", ".txt") else "#"
 
 
-def list_files(folder: Path) -> dict[str, tuple[int, int]]:
+def list_files(plane: Plane) -> dict[str, tuple[int, int]]:
     """Every file outside the clusters' own folders that only people and we write, by its path."""
-    kept = [path for path in folder.rglob("*") if "data" not in path.parts and path.is_file()]
+    kept = [path for path in plane.list_paths() if "data" not in path.parts and path.is_file()]
     return {
         str(path): (path.stat().st_ino, path.stat().st_mtime_ns)
         for path in kept
