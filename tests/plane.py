@@ -251,7 +251,7 @@ def _await_removals() -> None:
 
 def connect(uri: str, **options: Any) -> psycopg.Connection[tuple[Any, ...]]:
     """A client's connection, through a URI as the API returned it; autocommit unless said."""
-    return psycopg.connect(uri, **{"autocommit": True, "connect_timeout": 10, **options})
+    return psycopg.connect(uri, **{"autocommit": True, "connect_timeout": 30, **options})
 
 
 def create_cluster(client: httpx.Client, name: str, **more: object) -> Mapping[str, Any]:
