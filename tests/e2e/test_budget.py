@@ -93,7 +93,7 @@ def test_the_whole_budget_can_be_used(service: Service, inside: Inside, mode: st
                 client = open_.enter_context(connect(uri))
                 client.execute("BEGIN")
                 client.execute("SELECT 1")
-        assert watch.count() == BUDGET
+        wait_until("all are used, and none before them is left", lambda: watch.count() == BUDGET)
         # And users can still be made, which takes the control plane a few connections.
         service.create_user(f"in-between-{mode}")
         answer = service.api.delete(f"{service.address}/users/in-between-{mode}")
