@@ -225,13 +225,17 @@ def test_a_change_goes_unnoticed_by_those_who_may_stay(
             ["ip_addr:127.0.0.2", "ip_addr:127.0.0.3"],
             ["ip_addr:127.0.0.2"],
             ["ip_addr:127.0.0.2", "tag:web"],
-            [],
         ):
             guarded.put(*rules)
             for load in (staying, coming, direct):
                 load.await_turns(3)
-        assert len(outside.errors) == 3
-        assert len(outside_direct.errors) == 2
+        wait_until(
+            "each outsider has been refused",
+            lambda: (len(outside.errors), len(outside_direct.errors)) == (3, 2),
+        )
+        guarded.put()
+        for load in (staying, coming, direct):
+            load.await_turns(3)
 
 
 def test_a_login_under_way_is_no_way_in(
@@ -289,7 +293,11 @@ def test_rules_of_the_first_hour_outlive_everything() -> None:
 
 def restart(plane: Plane, guarded: Guarded) -> None:
     """Have both servers die and come back."""
-    before = {process["pid"] for process in guarded.service.read_cluster()["processes"]}
+
+    def list_pids() -> set[int]:
+        return {process["pid"] for process in guarded.service.read_cluster()["processes"]}
+
+    before = wait_until("both are known", lambda: len(pids := list_pids()) == 2 and pids)
     for pid in before:
         os.kill(pid, signal.SIGKILL)
 
