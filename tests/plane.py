@@ -172,7 +172,7 @@ class Plane:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
             **more,
         )
@@ -252,6 +252,16 @@ def _await_removals() -> None:
 def connect(uri: str, **options: Any) -> psycopg.Connection[tuple[Any, ...]]:
     """A client's connection, through a URI as the API returned it; autocommit unless said."""
     return psycopg.connect(uri, **{"autocommit": True, "connect_timeout": 30, **options})
+
+
+@contextlib.contextmanager
+def halted(pid: int) -> Iterator[None]:
+    """The process does nothing inside the block."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def create_cluster(client: httpx.Client, name: str, **more: object) -> Mapping[str, Any]:

@@ -28,7 +28,7 @@ from poolkeeper.engine.processes import signal_process, wait_gone
 from tests.e2e.load import running_load
 from tests.e2e.mortal import Mortal, ask_for_cluster, await_converged, await_served, check_files
 from tests.killed import MortalPlane
-from tests.plane import Plane, connect, wait_until
+from tests.plane import Plane, connect, halted, wait_until
 
 PACED = "SELECT pg_sleep(0.05)"
 
@@ -105,7 +105,7 @@ class Ward(Mortal):
 def ward() -> Iterator[Ward]:
     programs = Path(tempfile.mkdtemp(prefix="pk-programs-", dir="/tmp"))
     programs.chmod(0o755)
-    plane = MortalPlane(drain_seconds=1, request_wait_seconds=5)
+    plane = MortalPlane(drain_seconds=1)
     try:
         found = settings.load({}, plane.environment).settings
         real = find_binary(found.pgbouncer, found.state_dir).path
@@ -307,15 +307,19 @@ def test_files_edited_by_hand_are_put_back(ward: Ward) -> None:
         ),
     ]
     texts = {path: path.read_text() for path in files}
+    assert ward.plane.process is not None
     with ward.inside.connect() as inside, ward.inside.console() as console:
         original = inside.execute("SHOW work_mem").fetchone()
-        for path in files:
-            path.write_text(path.read_text() + "\n# by hand\n".replace("#", comment(path)))
-        edit(paths.postgres_conf, r"work_mem = .*", "work_mem = '64kB'")
-        edit(paths.pooler / "pgbouncer-1.ini", r"query_wait_timeout = .*", "query_wait_timeout = 7")
-        inside.execute("SELECT pg_reload_conf()")
-        console.reload()
-        assert read_timeout(ward) == "7"
+        # In any minute all is looked at again, which shall not be in this one.
+        with halted(ward.plane.process.pid):
+            for path in files:
+                path.write_text(path.read_text() + "\n# by hand\n".replace("#", comment(path)))
+            edit(paths.postgres_conf, r"work_mem = .*", "work_mem = '64kB'")
+            pooler = paths.pooler / "pgbouncer-1.ini"
+            edit(pooler, r"query_wait_timeout = .*", "query_wait_timeout = 7")
+            inside.execute("SELECT pg_reload_conf()")
+            console.reload()
+            assert read_timeout(ward) == "7"
         # PgBouncer's at the next change of anything.
         ward.service.change_pool("ward-pool", size=2)
         ward.service.change_pool("ward-pool", size=3)
@@ -387,8 +391,9 @@ def test_a_stop_while_a_cluster_is_created(ward: Ward) -> None:
     asked = ask_for_cluster(ward.client, "unfinished")
     assert asked.status_code == 201, asked.text
     cluster_id = asked.json()["database"]["id"]
-    begun = ward.plane.home / "clusters" / cluster_id / "data.new" / "PG_VERSION"
-    wait_until("initdb runs", begun.exists)
+    folder = ward.plane.home / "clusters" / cluster_id
+    begun, done = folder / "data.new" / "PG_VERSION", folder / "data"
+    wait_until("initdb runs, or has just ended", lambda: begun.exists() or done.exists())
     ward.plane.stop()
     assert ward.plane.process is not None and ward.plane.process.returncode == 0
     ward.live_again()
