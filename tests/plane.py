@@ -145,15 +145,9 @@ class Plane:
 
     def list_servers(self, kind: str = "") -> list[int]:
         """Pids of PgBouncer and PostgreSQL processes that were started for this state."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
-            with contextlib.suppress(OSError):
-                arguments = (entry / "cmdline").read_bytes().decode(errors="replace")
-                if f"{self.home}/clusters/" in arguments and kind in arguments:
-                    found.append(int(entry.name))
-        return sorted(found)
+        parents = self._find_servers(kind)
+        # For a moment after its fork, a backend still looks like its postmaster.
+        return sorted(pid for pid, parent in parents.items() if parent not in parents)
 
     def list_paths(self) -> list[Path]:
         """All that is in the state directory; what goes meanwhile is missing, or no more there."""
@@ -200,6 +194,19 @@ class Plane:
             for file in files
             if file.is_file()
         )
+
+    def _find_servers(self, kind: str = "") -> dict[int, int]:
+        """Those processes by pid, each with its parent's."""
+        found = {}
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            with contextlib.suppress(OSError):  # it has ended
+                arguments = (entry / "cmdline").read_bytes().decode(errors="replace")
+                if f"{self.home}/clusters/" in arguments and kind in arguments:
+                    stat = (entry / "stat").read_text()
+                    found[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
+        return found
 
     def _answers(self) -> bool:
         assert self.process is not None

@@ -24,7 +24,7 @@ from poolkeeper.engine.pgbouncer.console import Console
 from poolkeeper.store import clusters
 from poolkeeper.store.database import Store
 from poolkeeper.store.sealing import load_sealer
-from tests.plane import Plane
+from tests.plane import Plane, wait_until
 
 # What a pooler opened: it comes over the Unix socket, and so does the control plane itself.
 BACKENDS = """
@@ -64,10 +64,16 @@ class Inside:
 
     @contextlib.contextmanager
     def console(self) -> Iterator[Console]:
-        """PgBouncer's admin console."""
-        password = self._desired.console_password
-        with contextlib.closing(Console.connect(self.paths, self.ports.pool, password)) as console:
+        """PgBouncer's admin console, once it answers."""
+        with contextlib.closing(wait_until("a console answers", self._find_console)) as console:
             yield console
+
+    def _find_console(self) -> Console | None:
+        password = self._desired.console_password
+        try:
+            return Console.connect(self.paths, self.ports.pool, password)
+        except ConsoleUnreachable:
+            return None  # it has seconds to answer, which are few on a busy machine
 
     def read_caps(self) -> dict[str, int]:
         """The caps of all entries in the rendered file, by pool."""

@@ -16,7 +16,6 @@ import pytest
 
 from poolkeeper.domain.config_options import OPTIONS
 from poolkeeper.domain.config_postgres import POSTGRES
-from poolkeeper.domain.errors import ConsoleUnreachable
 from tests.e2e.inside import Inside, Watch
 from tests.e2e.load import running_load
 from tests.e2e.service import Json, Service, log_in_as
@@ -408,7 +407,7 @@ def are_back(inside: Inside) -> bool:
     try:
         with contextlib.closing(inside.connect()), inside.console():
             return True
-    except (psycopg.OperationalError, ConsoleUnreachable):
+    except psycopg.OperationalError:
         return False
 
 
