@@ -172,7 +172,7 @@ class MortalPlane(Plane):
     def await_death(self, step: Step) -> None:
         """It must end by its own hand."""
         try:
-            code = self._child.wait(60)
+            code = self._child.wait(180)
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"never came to this step: {step}") from None

@@ -115,7 +115,7 @@ def ask_for_cluster(client: httpx.Client, name: str, **more: object) -> httpx.Re
     return client.post("/v2/databases", json={**body, **more})
 
 
-def await_converged(client: httpx.Client, cluster_id: str, timeout: float = 60) -> dict[str, Any]:
+def await_converged(client: httpx.Client, cluster_id: str, timeout: float = 180) -> dict[str, Any]:
     """Wait until this control plane itself has looked and found all in force; the standing."""
 
     def find() -> dict[str, Any] | None:

@@ -24,7 +24,7 @@ def type_at(
     environment: Mapping[str, str],
     arguments: Sequence[str],
     answers: Sequence[tuple[str, str]] = (),
-    timeout: float = 60.0,
+    timeout: float = 180.0,
 ) -> Session:
     """Runs a command of the CLI; each answer is typed once its question has appeared."""
     pid, terminal = pty.fork()

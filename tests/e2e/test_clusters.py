@@ -69,7 +69,7 @@ def test_a_cluster_is_created_step_by_step(api: httpx.Client) -> None:
             assert (standing["phase"], standing["reason"]) == ("creating", standing["step"])
         return bool(api.get(address).json()["database"]["status"] == "online")
 
-    wait_until("it is online", is_online, 60)
+    wait_until("it is online", is_online)
     # The call waited for the cluster, or said that it is too early; nothing else.
     assert refused.status_code in (201, 503), refused.text
     order = ["preparing files", "initialising the data directory", "starting PostgreSQL"]

@@ -395,7 +395,7 @@ def test_what_was_set_outlives_both_control_plane_and_servers() -> None:
         restart_all(plane)
         with plane.client() as client:
             service = Service(client, {"id": service.id})
-            wait_until("both servers are back", lambda: are_back(inside), 60)
+            wait_until("both servers are back", lambda: are_back(inside))
             assert compare_all(service, inside) == set()
             config = read(service)
             assert {name: config[name] for name in asked} == asked

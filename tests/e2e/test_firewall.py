@@ -306,7 +306,7 @@ def restart(plane: Plane, guarded: Guarded) -> None:
         pids = {process["pid"] for process in standing["processes"]}
         return len(pids) == 2 and not pids & before and standing["phase"] == "active"
 
-    wait_until("both servers are back", are_back, timeout=60)
+    wait_until("both servers are back", are_back)
 
 
 def test_what_the_command_line_does(guarded: Guarded, plane: Plane) -> None:

@@ -63,7 +63,7 @@ class Ward(Mortal):
 
     def await_new(self, server: str, old: int) -> None:
         wait_until(
-            f"{server} runs again", lambda: self.list_pids().get(server) not in (None, [old]), 30
+            f"{server} runs again", lambda: self.list_pids().get(server) not in (None, [old])
         )
         await_converged(self.client, self.service.id)
         self.pids = self.list_pids()
@@ -92,7 +92,7 @@ class Ward(Mortal):
 
     def check_health(self) -> None:
         """The pools answer, and nothing is left of what was wrong."""
-        await_converged(self.client, self.service.id, 60)
+        await_converged(self.client, self.service.id)
         await_served(self)
         check_files(self.plane, self.service.id)
         assert all(len(pids) == 1 for pids in self.list_pids().values()), self.list_pids()
@@ -365,7 +365,7 @@ def test_a_stop_and_a_start_leave_the_servers_alone(ward: Ward) -> None:
         with connect(ward.uri) as newcomer:
             assert newcomer.execute("SELECT 1").fetchone() == (1,)
         Plane.launch(ward.plane, "--empty")
-        wait_until("the control plane answers", ward.plane._answers, 90)
+        wait_until("the control plane answers", ward.plane._answers)
         load.await_turns()
         refuse_a_second(ward.plane)
         ward.plane.stop()
