@@ -20,6 +20,7 @@ from bench.report import Figure, Heading, Row
 NAMES = (
     "creates",
     "changes",
+    "parallel",
     "throughput",
     "idle",
     "rest",

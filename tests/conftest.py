@@ -10,7 +10,8 @@ import httpx
 import hypothesis
 import pytest
 
-from tests.plane import Plane, create_cluster, running_plane
+from tests.creation import holdable_plane
+from tests.plane import Plane, create_cluster
 from tests.shows import MARK, count_exchanges, list_unasked
 
 # How long an example takes depends on the machine, and shows nothing.
@@ -37,7 +38,7 @@ def plane() -> Iterator[Plane]:
     """A control plane without clusters."""
     # Neither a client in a queue nor a call is to be told off because the machine is busy.
     waits = {"query_wait_timeout": 20, "request_wait_seconds": 30}
-    with running_plane("--empty", drain_seconds=2, **waits) as plane:
+    with holdable_plane(drain_seconds=2, **waits) as plane:
         yield plane
 
 

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.plane import Plane, running_plane
+from tests.creation import holdable_plane
+from tests.plane import Plane
 
 # Chromium says so by itself of what tests ask for: answers from 400 upwards, a server that is down.
 _EXPECTED = (
@@ -88,7 +89,7 @@ def open_page(chromium: Browser, plane: Plane) -> Open:
 def patient_plane() -> Iterator[Plane]:
     """A control plane of one's own, whose clients wait for a backend as long as they do by
     default: a slow machine does not cut them."""
-    with running_plane("--empty") as plane:
+    with holdable_plane() as plane:
         yield plane
 
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 import httpx
 from playwright.sync_api import Page, expect
 
-from tests.browser.creation import held_creation
+from tests.creation import held_creation
 from tests.plane import Plane
 
 
 def test_its_page_tells_the_steps_and_then_has_all_without_being_loaded_again(
-    owner: Page, plane: Plane, api: httpx.Client, cluster: Mapping[str, Any]
+    owner: Page, plane: Plane, api: httpx.Client
 ) -> None:
     owner.goto("/databases/new")
     owner.get_by_label("Name").fill("slow")
     steps = owner.locator("ol.steps li")
-    with held_creation(plane, api):
+    with held_creation(plane):
         owner.get_by_role("button", name="Create the cluster").click()
         owner.wait_for_url(re.compile(r"/databases/[0-9a-f-]{36}$"))
         expect(steps.filter(has_text="Start PgBouncer")).to_be_visible()

@@ -11,7 +11,7 @@ import httpx
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open, sign_in
-from tests.browser.creation import held_creation
+from tests.creation import held_creation
 from tests.plane import Plane, running_plane
 
 AXE = Path(__file__).parents[2] / ".setup/panel/node_modules/axe-core/axe.min.js"
@@ -47,7 +47,7 @@ def test_from_signing_in_to_signing_out(visitor: Page, plane: Plane, api: httpx.
     expect(page.get_by_label("Name")).to_be_focused()
     expect(page.get_by_label("Region")).to_have_value("fra1")
     page.get_by_label("Name").fill("from-browser")
-    with held_creation(plane, api):
+    with held_creation(plane):
         page.keyboard.press("Enter")
         page.wait_for_url(re.compile(r"/databases/[0-9a-f-]{36}$"))
         expect(page.get_by_text("Being created")).to_be_visible()

@@ -14,7 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from bench.pgbench import make_tables, running_load
 from tests.browser.conftest import Open, note_copying, sign_in
-from tests.browser.creation import held_creation
+from tests.creation import held_creation
 from tests.plane import Plane, connect, wait_until
 
 _SECONDS = 1000
@@ -69,7 +69,7 @@ def test_the_whole_story(
     plane, options = patient_plane, {"base_url": patient_plane.url, "permissions": allowed}
     with plane.client() as api, open_page(height=2400, **options) as page:
         sign_in(page, plane.token)
-        cluster_id = _create_cluster(page, plane, api, "story")
+        cluster_id = _create_cluster(page, plane, "story")
         uri = _create_pools(page, tmp_path)
         make_tables(
             api.get(f"/v2/databases/{cluster_id}").json()["database"]["connection"]["uri"], 1
@@ -83,10 +83,10 @@ def test_the_whole_story(
         _delete(page, api, cluster_id)
 
 
-def _create_cluster(page: Page, plane: Plane, api: httpx.Client, name: str) -> str:
+def _create_cluster(page: Page, plane: Plane, name: str) -> str:
     page.get_by_role("link", name="Create a database cluster").first.click()
     page.get_by_label("Name").fill(name)
-    with held_creation(plane, api):
+    with held_creation(plane):
         page.get_by_role("button", name="Create the cluster").click()
         page.wait_for_url(re.compile(r"/databases/[0-9a-f-]{36}$"))
         steps = page.locator("ol.steps li")

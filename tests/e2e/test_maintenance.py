@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -19,8 +17,8 @@ import httpx
 import psycopg
 import pytest
 
-from poolkeeper import settings
 from poolkeeper.domain.maintenance import DAYS
+from tests.creation import replaced_program
 from tests.e2e.inside import Inside
 from tests.e2e.load import running_load
 from tests.e2e.mortal import list_server_pids
@@ -119,32 +117,16 @@ class Maintained(Service):
 
 @pytest.fixture(scope="module")
 def maintained() -> Iterator[Maintained]:
-    programs = Path(tempfile.mkdtemp(prefix="pk-programs-", dir="/tmp"))
-    programs.chmod(0o755)
-    plane = Plane(drain_seconds=1, restart_wait_seconds=2)
-    try:
-        prefix = settings.load({}, plane.environment).settings.postgres_prefixes[0]
-        for real in prefix.glob("*/bin"):
-            folder = programs / real.relative_to(prefix)
-            folder.mkdir(parents=True)
-            for program in real.iterdir():
-                (folder / program.name).symlink_to(program)
-            (folder / "postgres").unlink()
-            script = _POSTGRES.format(folder=programs, real=real)
-            (folder / "postgres").write_text(script)
-            (folder / "postgres").chmod(0o755)
-        plane.environment["POOLKEEPER_POSTGRES_PREFIXES"] = str(programs)
-        plane.start("--empty")
-        with plane.client() as api:
-            service = Maintained(plane, api, programs)
-            service.create_pool("busy", size=4)
-            yield service
-    except BaseException:
-        print(plane.logs())
-        raise
-    finally:
-        plane.destroy()
-        shutil.rmtree(programs)
+    with (
+        replaced_program("postgres", _POSTGRES) as programs,
+        running_plane(
+            "--empty", drain_seconds=1, restart_wait_seconds=2, postgres_prefixes=programs
+        ) as plane,
+        plane.client() as api,
+    ):
+        service = Maintained(plane, api, programs)
+        service.create_pool("busy", size=4)
+        yield service
 
 
 @pytest.fixture(autouse=True)
