@@ -112,10 +112,11 @@ async def _arrives(
         # The caller hung up an instant before: asyncio, about to close, has sent nothing.
         return False
     while connection.count_acknowledged() < sent:
-        waited = time.monotonic() - began
         if not connection.is_open():
-            # What we have closed ourselves, the kernel goes on to deliver.
-            return not connection.is_left() and waited < _PATIENCE
+            # What we have closed ourselves, the kernel goes on to deliver. How late it is now does
+            # not count: a machine that stood still for a while has kept nothing from arriving.
+            return not connection.is_left() and not attempt.abandoned
+        waited = time.monotonic() - began
         if waited > _LONGEST_WAIT:
             return False
         if waited > _PATIENCE and not attempt.abandoned:

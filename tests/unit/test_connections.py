@@ -6,10 +6,12 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
+from poolkeeper.api import repeats
 from poolkeeper.api.repeats import _arrives
 from poolkeeper.control_plane.connections import Connection, adopt, find
 from poolkeeper.domain.repeats import Call
@@ -77,3 +79,22 @@ def test_an_answer_that_was_never_sent_does_not_arrive(
     attempt = Attempt(Call("token", "digest"))
     arrives = _arrives(cast(Context, None), attempt, ours, before)
     assert asyncio.run(arrives) is bool(answer)
+
+
+def test_what_was_sent_before_we_closed_arrives_however_late_one_looks(
+    ends: tuple[Connection, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine stands still for an hour just after the close."""
+    ours, peer = ends
+    moments = iter([0.0, 0.0])
+    monkeypatch.setattr(repeats, "time", SimpleNamespace(monotonic=lambda: next(moments, 3600.0)))
+
+    async def close_and_look() -> bool:
+        before = ours.count_sent()
+        swallow(peer)
+        ours.sendall(_SENT)
+        asyncio.get_running_loop().call_soon(ours.close)
+        attempt = Attempt(Call("token", "digest"))
+        return await _arrives(cast(Context, None), attempt, ours, before)
+
+    assert asyncio.run(close_and_look())
