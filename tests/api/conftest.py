@@ -150,7 +150,7 @@ def _open_front(service: Service, ca_certificate: str) -> Iterator[Front]:
         public_host="db.example",
         api_port=8443,
         first_port=25060,
-        wait_seconds=10,
+        wait_seconds=60,
         grace=timedelta(0),
         ca_certificate=ca_certificate,
         majors=lambda: ["17", "15"],

@@ -53,7 +53,7 @@ def test_events_tell_how_long_it_took(front: Front, main: Mapping[str, Any]) -> 
         *("user_delete", "config_update", "firewall_update", "database_create", "user_create")
     ]
     for event in events[:5]:
-        assert 0 <= event["applied_ms"] < 10_000
+        assert 0 <= event["applied_ms"] < 60_000
     # Nobody waited for the cluster itself.
     creation = front.call("GET", "/v1/events?limit=6").json()["events"][5]
     assert (creation["kind"], creation["applied_ms"]) == ("cluster_create", None)

@@ -13,7 +13,7 @@ import pytest
 from poolkeeper.api import repeats
 from poolkeeper.usecases.attempts import Attempt
 from tests.api.front import Front
-from tests.api.test_repeats import Posts, count_rows, refused
+from tests.api.test_repeats import Posts, refused
 from tests.broken_network import let_through, swallow
 from tests.plane import wait_until
 
@@ -35,24 +35,27 @@ def made() -> list[Attempt]:
 
 
 @pytest.fixture
-def swallowed(posts: Posts, made: list[Attempt]) -> Iterator[socket.socket]:
-    """The call is made and answered, and the answer is swallowed by the network."""
+def swallowed(
+    posts: Posts, made: list[Attempt], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[socket.socket]:
+    """The call is made and answered, and the answer is swallowed by the network. For a long time
+    it may still arrive."""
 
     def break_network(attempt: Attempt) -> None:
         swallow(connection)
         made.append(attempt)
 
-    with posts.after_the_usecase(break_network):
-        connection = posts.send()
-        wait_until("the thing is made", lambda: made)
-    with connection:
+    monkeypatch.setattr(repeats, "_PATIENCE", 3600)
+    with posts.connect() as connection:
+        with posts.after_the_usecase(break_network):
+            posts.send(connection)
+            wait_until("the thing is made", lambda: made)
         yield connection
 
 
 def test_an_answer_that_the_network_swallowed_is_given_again(
     posts: Posts, swallowed: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(repeats, "_PATIENCE", 3600)
     # While it may still arrive, an equal call is another's.
     assert refused(posts, posts.post())
     monkeypatch.setattr(repeats, "_PATIENCE", 0.1)
@@ -62,9 +65,8 @@ def test_an_answer_that_the_network_swallowed_is_given_again(
 
 
 def test_of_a_caller_that_goes_just_then_the_loss_is_known_at_once(
-    posts: Posts, swallowed: socket.socket, monkeypatch: pytest.MonkeyPatch
+    posts: Posts, swallowed: socket.socket
 ) -> None:
-    monkeypatch.setattr(repeats, "_PATIENCE", 3600)
     swallowed.close()
     answer = wait_until("it counts as lost", lambda: ask_again(posts))
     assert answer.status_code == 201
@@ -79,10 +81,10 @@ def test_an_answer_that_arrives_late_has_arrived(
 ) -> None:
     monkeypatch.setattr(repeats, "_PATIENCE", 0.1)
     assert made[0].ended.wait(60), "it does not count as lost"
-    assert count_rows(posts.front) == 1
+    assert posts.count_rows() == 1
     let_through(swallowed)
     assert swallowed.recv(12) == b"HTTP/1.1 201"
-    wait_until("it is known to have arrived", lambda: count_rows(posts.front) == 0)
+    wait_until("it is known to have arrived", lambda: posts.count_rows() == 0)
     assert refused(posts, posts.post())
 
 

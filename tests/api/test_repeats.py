@@ -18,6 +18,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
+from poolkeeper.domain.repeats import Call, digest_call
 from poolkeeper.domain.tokens import ADMIN, CREATE, READ, VIEW_CREDENTIALS
 from poolkeeper.store.schema import unanswered
 from poolkeeper.usecases import clusters, databases, pools, users
@@ -74,23 +75,40 @@ class Posts:
             connection.close()
             wait_until("it is noticed", lambda: attempt.abandoned)
 
+        connection = self.connect()
         with self.after_the_usecase(hang_up):
-            connection = self.send()
+            self.send(connection)
             wait_until("the call was made", lambda: attempts)
             assert attempts[0].ended.wait(60)
         return attempts[0]
 
-    def send(self) -> socket.socket:
-        """Send the call, and do not wait for the answer."""
+    def connect(self) -> socket.socket:
+        """A connection for one call; the server may be done with it before ``send`` returns."""
         place = urlsplit(self.front.url)
-        connection = socket.create_connection((str(place.hostname), int(place.port or 0)))
-        body = json.dumps(self.body)
+        return socket.create_connection((str(place.hostname), int(place.port or 0)))
+
+    def send(self, connection: socket.socket) -> None:
+        """Send the call, and do not wait for the answer."""
+        place, body = urlsplit(self.front.url), json.dumps(self.body)
         head = (
             f"POST {self.path} HTTP/1.1\r\nhost: {place.netloc}\r\n"
             f"authorization: Bearer {self.value}\r\ncontent-length: {len(body)}\r\n\r\n"
         )
         connection.sendall((head + body).encode())
-        return connection
+
+    def find_attempt(self) -> Attempt:
+        """The one under way that made the thing."""
+        asked = ("POST", self.path, b"", json.dumps(self.body).encode())
+        found = self.front.context.attempts.find_bearer(Call(self.value[:16], digest_call(*asked)))
+        assert found is not None
+        return found
+
+    def count_rows(self) -> int:
+        """How many of this token's creations have an answer that is still to be delivered."""
+        is_ours = unanswered.c.token_id == self.value[:16]
+        query = select(func.count()).select_from(unanswered).where(is_ours)
+        with self.front.context.store.read() as tx:
+            return int(tx.connection.execute(query).scalar_one())
 
     @contextmanager
     def after_the_usecase(self, act: Callable[[Attempt], None]) -> Iterator[None]:
@@ -116,11 +134,6 @@ def kind() -> str:
 @pytest.fixture
 def posts(front: Front, monkeypatch: pytest.MonkeyPatch, main: Json, kind: str) -> Posts:
     return Posts(front, monkeypatch, main, kind)
-
-
-def count_rows(front: Front) -> int:
-    with front.context.store.read() as tx:
-        return int(tx.connection.execute(select(func.count()).select_from(unanswered)).scalar_one())
 
 
 def refused(posts: Posts, response: httpx.Response) -> bool:
@@ -152,7 +165,7 @@ def test_an_answer_that_was_given_twice_was_given(posts: Posts) -> None:
 def test_a_call_that_was_answered_is_a_conflict_when_made_again(posts: Posts) -> None:
     assert posts.post().status_code == 201
     assert refused(posts, posts.post())
-    wait_until("nothing is left to answer", lambda: count_rows(posts.front) == 0)
+    wait_until("nothing is left to answer", lambda: posts.count_rows() == 0)
     assert refused(posts, posts.post())
 
 
@@ -239,23 +252,25 @@ def test_what_nobody_asks_for_again_is_forgotten(
     now = store._now
     monkeypatch.setattr(store, "_now", lambda: now() + timedelta(minutes=11))
     assert posts.post({"name": "other"}).status_code == 201
-    wait_until("both are forgotten", lambda: count_rows(posts.front) == 0)
+    wait_until("both are forgotten", lambda: posts.count_rows() == 0)
 
 
 @pytest.mark.parametrize("kind", ["database", "user", "pool"])
 def test_who_asks_again_waits_for_the_first_call(posts: Posts, main: Json) -> None:
     posts.post({"name": "warm-up"})  # the token is known, and noted as used
-    posts.front.reconciler.silent = True
-    connection = posts.send()
-    await_committed(posts)
-    connection.close()
+    silence(posts, main)
+    with posts.connect() as connection:
+        posts.send(connection)
+        await_committed(posts)
+        first = posts.find_attempt()
+    wait_until("it is noticed that its caller hung up", lambda: first.abandoned)
     answers: list[httpx.Response] = []
     second = threading.Thread(target=lambda: answers.append(posts.post()))
     second.start()
     second.join(0.3)
     assert answers == []
     posts.front.reconciler.apply(UUID(main["id"]))
-    second.join(10)
+    second.join(60)
     assert answers[0].status_code == 201, answers[0].text
 
 
@@ -272,16 +287,18 @@ def test_who_asks_again_before_the_first_call_is_over_is_answered_too(posts: Pos
             second.join(0.3)
             assert answers == []
 
+    connection = posts.connect()
     with posts.after_the_usecase(ask_again):
-        connection = posts.send()
+        posts.send(connection)
         wait_until("there is an answer", lambda: answers)
     assert answers[0].status_code == 201, answers[0].text
 
 
 @pytest.mark.parametrize("kind", ["database", "user", "pool"])
 def test_while_the_first_caller_waits_it_is_a_conflict(posts: Posts, main: Json) -> None:
-    posts.front.reconciler.silent = True
-    with posts.send() as connection:
+    silence(posts, main)
+    with posts.connect() as connection:
+        posts.send(connection)
         await_committed(posts)
         assert refused(posts, posts.post())
         posts.front.reconciler.apply(UUID(main["id"]))
@@ -291,12 +308,12 @@ def test_while_the_first_caller_waits_it_is_a_conflict(posts: Posts, main: Json)
 @pytest.mark.parametrize("kind", ["database", "user", "pool"])
 def test_what_was_taken_back_unheard_is_made_by_the_next_call(posts: Posts, main: Json) -> None:
     posts.front.change(wait_seconds=1)
-    posts.front.reconciler.silent = True
-    connection = posts.send()
-    await_committed(posts)
-    connection.close()
+    silence(posts, main)
+    with posts.connect() as connection:
+        posts.send(connection)
+        await_committed(posts)
     wait_until("it was taken back", lambda: "web" not in list_names(posts))
-    assert count_rows(posts.front) == 0
+    assert posts.count_rows() == 0
     posts.front.reconciler.silent = False
     assert posts.post().status_code == 201
 
@@ -337,7 +354,7 @@ def test_a_name_that_others_may_have_is_none(posts: Posts) -> None:
 @pytest.mark.parametrize("kind", ["database", "user", "pool"])
 def test_who_names_the_call_again_waits_for_the_first(posts: Posts, main: Json) -> None:
     """Its connection broke, and nobody but the client knows yet."""
-    posts.front.reconciler.silent = True
+    silence(posts, main)
     answers: list[httpx.Response] = []
     callers = [
         threading.Thread(target=lambda: answers.append(posts.post(idempotency_key="one")))
@@ -350,7 +367,7 @@ def test_who_names_the_call_again_waits_for_the_first(posts: Posts, main: Json) 
     assert answers == []
     posts.front.reconciler.apply(UUID(main["id"]))
     for caller in callers:
-        caller.join(10)
+        caller.join(60)
     assert [answer.status_code for answer in answers] == [201, 201]
     assert answers[0].json() == answers[1].json()
 
@@ -363,8 +380,26 @@ def test_a_named_call_too_finds_only_what_it_made(posts: Posts) -> None:
     assert refused(posts, posts.post(idempotency_key="one"))
 
 
+def silence(posts: Posts, main: Json) -> None:
+    """From now on nothing comes in force; the cluster itself is online by then."""
+
+    def is_online() -> bool:
+        shown = posts.front.call("GET", f"/v2/databases/{main['id']}").json()["database"]
+        return bool(shown["status"] == "online")
+
+    wait_until("it is online", is_online)
+    posts.front.reconciler.silent = True
+
+
 def await_committed(posts: Posts) -> None:
-    wait_until("it is committed", lambda: "web" in list_names(posts))
+    """By the audit trail, which also has what was taken back in the meantime."""
+    path = f"/v1/events?kind={posts.kind}_create&limit=1"
+
+    def is_told() -> bool:
+        events = posts.front.call("GET", path).json()["events"]
+        return [event["subject"] for event in events] == ["web"]
+
+    wait_until("it is committed", is_told)
 
 
 def list_names(posts: Posts) -> list[str]:

@@ -62,7 +62,7 @@ def test_pools_grow_after_the_restart(front: Front, cluster: str) -> None:
     standing = front.call("GET", cluster.replace("/v2/databases", "/v1/clusters")).json()["cluster"]
     assert standing["budget"] == {"total": 22, "held": 20, "free": 2}
     front.reconciler.busy = False
-    front.change(wait_seconds=10)
+    front.change(wait_seconds=60)
     assert front.call("POST", f"{cluster}/dbs", {"name": "now"}).status_code == 201
     assert front.call("POST", f"{cluster}/pools", pool).status_code == 201
 
