@@ -15,6 +15,8 @@ from pathlib import Path
 
 PROC = Path("/proc")
 _DEAD_STATES = frozenset("ZXx")
+_BETWEEN_LOOKS = 0.001
+_MOST_LOOKS = 100
 
 
 @dataclass(frozen=True)
@@ -147,5 +149,13 @@ def is_marked(arguments: Sequence[str], marker: str) -> bool:
 
 def _boot_time() -> float:
     # Not ``btime`` of proc_stat(5): it has whole seconds, and who was started in one would seem
-    # to have been running before it.
-    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    # to have been running before it. So it would if we were stopped between two looks at the clock.
+    looks = []
+    for _ in range(_MOST_LOOKS):
+        before = time.clock_gettime(time.CLOCK_BOOTTIME)
+        now = time.time()
+        after = time.clock_gettime(time.CLOCK_BOOTTIME)
+        looks.append((after - before, now - after))
+        if after - before < _BETWEEN_LOOKS:
+            break
+    return min(looks)[1]

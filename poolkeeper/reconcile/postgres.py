@@ -23,7 +23,7 @@ from poolkeeper.reconcile.host import Host
 from poolkeeper.reconcile.postgres_conf import PostgresConf
 
 _START_TIMEOUT = 60.0
-_RELOAD_TIMEOUT = 5.0
+_RELOAD_TIMEOUT = 15.0
 _RELOAD_POLL = 0.005
 _CLOCK_GRAIN = 0.02  # the time of a file is as of the kernel's last tick
 
