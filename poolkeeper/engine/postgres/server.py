@@ -53,6 +53,8 @@ _PROGRAM = "postgres"
 _TITLE = "postgres:"  # how the command lines of all but the first of its processes begin
 _INITDB_TIMEOUT = 300.0
 _ORPHAN_TIMEOUT = 1.0
+_KILL_TIMEOUT = 10.0  # who is killed ends for certain; a busy machine may take a while over it
+_LAST_WORDS_TIMEOUT = 5.0
 _POLL = 0.02
 _OPEN_FILES = 4096  # max_files_per_process is 1000; PostgreSQL lowers it to what it gets
 
@@ -200,7 +202,7 @@ def _choose_secret(installation: Installation, password: str) -> str:
 
 def _clear_unfinished(installation: Installation, unfinished: Path) -> None:
     """Remove what a killed run left, and first end an initdb that still works on it."""
-    deadline = time.monotonic() + _ORPHAN_TIMEOUT
+    deadline = time.monotonic() + _KILL_TIMEOUT
     while True:
         left = search_process(str(unfinished), program="initdb")
         if left is not None:
@@ -219,7 +221,7 @@ def _clear_unfinished(installation: Installation, unfinished: Path) -> None:
 
 def _kill(facts: ProcessFacts) -> None:
     signal_process(facts, signal.SIGKILL)
-    wait_gone(facts, _ORPHAN_TIMEOUT)
+    wait_gone(facts, _KILL_TIMEOUT)
 
 
 def _explain_initdb(output: str) -> str:
@@ -242,11 +244,11 @@ def _read_pid_file(paths: ClusterPaths) -> tuple[int | None, str]:
 
 def _end_orphans(paths: ClusterPaths) -> None:
     """End backends without a server: gently, then not. Their transactions are lost anyway."""
-    for signum in (signal.SIGQUIT, signal.SIGKILL):
+    for signum, patience in ((signal.SIGQUIT, _ORPHAN_TIMEOUT), (signal.SIGKILL, _KILL_TIMEOUT)):
         orphans = search_folder(paths.data, _TITLE)
         for orphan in orphans:
             signal_process(orphan, signum)
-        deadline = time.monotonic() + _ORPHAN_TIMEOUT
+        deadline = time.monotonic() + patience
         # A list, not a generator: each one is to be waited for.
         if all([wait_gone(orphan, deadline - time.monotonic()) for orphan in orphans]):
             return
@@ -269,5 +271,5 @@ def _describe_failure(paths: ClusterPaths, what: str) -> str:
     # The process that writes the log ends last, with the reason still to write; it may not
     # have got its title yet.
     for left in search_folder(paths.data, ""):
-        wait_gone(left, _ORPHAN_TIMEOUT)
+        wait_gone(left, _LAST_WORDS_TIMEOUT)
     return f"{what}: {explain_failure(read_log_tail(paths).splitlines())}"
