@@ -113,7 +113,7 @@ class Postgres:
     def start(self) -> ProcessFacts:
         """Start it and wait until it accepts."""
         facts = server.start(self.paths, self.installation, self.processes)
-        server.wait_until_accepting(self.paths, self.port, facts, timeout=30)
+        server.wait_until_accepting(self.paths, self.port, facts, timeout=60)
         return facts
 
     def apply(self) -> list[str]:
@@ -139,7 +139,7 @@ class Postgres:
             **more,
         }
         return psycopg.connect(
-            port=self.port, user=name, dbname=dbname, autocommit=True, connect_timeout=5, **options
+            port=self.port, user=name, dbname=dbname, autocommit=True, connect_timeout=60, **options
         )
 
     def peer(self, name: str, dbname: str = "defaultdb") -> psycopg.Connection:
@@ -164,5 +164,5 @@ class Postgres:
         return "\n".join(path.read_text() for path in self.paths.log.iterdir())
 
     def destroy(self) -> None:
-        server.stop(self.paths, timeout=20, mode="immediate")
+        server.stop(self.paths, timeout=60, mode="immediate")
         self.processes.reap()

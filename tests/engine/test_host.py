@@ -12,6 +12,7 @@ from poolkeeper.engine.host import (
     port_holder,
     port_is_free,
 )
+from tests.plane import find_free_ports
 
 GIB = 2**30
 
@@ -119,9 +120,10 @@ def test_a_port_that_somebody_listens_on_is_taken(shared: bool) -> None:
     with socket.socket() as listener:
         # PgBouncer's processes share their port; that must not make it look free.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(shared))
-        listener.bind(("127.0.0.1", 0))
+        # None that the system hands out: it could be somebody else's a moment later.
+        port = find_free_ports(1)
+        listener.bind(("127.0.0.1", port))
         listener.listen()
-        port = listener.getsockname()[1]
         assert not port_is_free("127.0.0.1", port)
         assert not port_is_free("0.0.0.0", port)
         assert not port_is_free("*", port)

@@ -7,6 +7,7 @@ from poolkeeper.domain.users import Role
 from poolkeeper.engine.postgres import roles
 from poolkeeper.engine.postgres.connections import Connection
 from tests.engine.servers import ODD_USER, QUOTED_USER, Postgres, ask, make_user
+from tests.plane import wait_until
 
 
 @pytest.mark.parametrize("name", ["doadmin", "app", ODD_USER, QUOTED_USER])
@@ -64,6 +65,8 @@ def test_no_password_is_ever_in_the_log_or_the_statistics(
     doadmin.execute("DROP ROLE typed")
     roles.drop_user(postgres.superuser, "secretive")
     superuser.execute("RESET log_statement")
+    # Another process writes the log, in the order in which it is told.
+    wait_until("the last is written", lambda: "RESET log_statement" in postgres.read_logs())
     written = postgres.read_logs()
     assert "CREATE ROLE" in written
     assert "secret" not in written.replace("secretive", "")

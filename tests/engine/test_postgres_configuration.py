@@ -20,7 +20,7 @@ NOTHING = {"max_replication_slots": 0, "max_prepared_transactions": 0}
 def started(mortal: Postgres) -> Iterator[Postgres]:
     mortal.start()
     yield mortal
-    server.stop(mortal.paths, timeout=20, mode="immediate")
+    server.stop(mortal.paths, timeout=60, mode="immediate")
 
 
 def judge(postgres: Postgres, addition: str) -> str | None:
@@ -58,7 +58,7 @@ def test_a_stack_deeper_than_the_system_allows_is_a_fault(started: Postgres) -> 
 
 def test_floors_of_a_server_that_has_nothing(started: Postgres) -> None:
     assert find(started, is_running=True) == NOTHING
-    server.stop(started.paths, timeout=20)
+    server.stop(started.paths, timeout=60)
     assert find(started, is_running=False) == NOTHING
 
 
@@ -69,7 +69,7 @@ def test_slots_are_counted(started: Postgres) -> None:
         assert find(started, is_running=True)["max_replication_slots"] == 3
         connection.execute("SELECT pg_drop_replication_slot('s0')")
     assert find(started, is_running=True)["max_replication_slots"] == 2
-    server.stop(started.paths, timeout=20)
+    server.stop(started.paths, timeout=60)
     assert find(started, is_running=False)["max_replication_slots"] == 2
 
 
@@ -82,9 +82,9 @@ def test_prepared_transactions_are_counted_also_after_a_crash(mortal: Postgres) 
         connection.execute("CREATE TABLE public.kept ()")
         connection.execute("PREPARE TRANSACTION 'kept'")
     signal_process(facts, signal.SIGKILL)
-    assert wait_gone(facts, 20)
+    assert wait_gone(facts, 60)
     # It stands in the write-ahead log alone: as many as were allowed may.
     assert find(mortal, is_running=False)["max_prepared_transactions"] == 7
     mortal.start()
-    server.stop(mortal.paths, timeout=20)
+    server.stop(mortal.paths, timeout=60)
     assert find(mortal, is_running=False)["max_prepared_transactions"] == 1

@@ -67,6 +67,8 @@ def test_settings_of_an_owner_do_not_bind_the_superuser(
 def test_a_dead_poolers_backends_are_ended_and_no_others(
     postgres: Postgres, superuser: Connection
 ) -> None:
+    of_tests_before = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'"
+    wait_until("they are gone", lambda: ask(superuser, of_tests_before) == 0)
     with contextlib.ExitStack() as stack:
         pooled = [stack.enter_context(contextlib.closing(postgres.peer("app"))) for _ in range(3)]
         direct = stack.enter_context(contextlib.closing(postgres.login("app")))
