@@ -22,8 +22,19 @@ from poolkeeper.domain.clusters import Cluster, ClusterRequest, Ports
 from poolkeeper.domain.pools import PoolMode, PoolShape
 from poolkeeper.domain.sizes import parse_size
 from poolkeeper.domain.users import Role, User
+from poolkeeper.store import engines
 from poolkeeper.store.clusters import insert_cluster
 from poolkeeper.store.database import Store, Transaction
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patience() -> Iterator[None]:
+    """Twenty that write one after the other may take a slow disk longer than one may wait."""
+    begin = engines._BEGIN_POSTGRES_WRITE.replace(f"{engines.WAIT_SECONDS}s", "60s")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engines, "WAIT_SECONDS", 60)
+        patch.setattr(engines, "_BEGIN_POSTGRES_WRITE", begin)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +51,9 @@ def postgres() -> Iterator[PostgresServer]:
         user = account if os.geteuid() == 0 else None
         command = [str(programs / program), "-D", str(data), *arguments]
         try:
-            subprocess.run(command, user=user, cwd="/", check=True, capture_output=True, timeout=60)
+            subprocess.run(
+                command, user=user, cwd="/", check=True, capture_output=True, timeout=100
+            )
         except subprocess.CalledProcessError as error:
             tail = log.read_text() if log.exists() else ""
             pytest.fail(f"{program}: {error.stdout.decode()}{error.stderr.decode()}{tail}")

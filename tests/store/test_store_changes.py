@@ -70,7 +70,7 @@ def test_no_wake_up_is_lost_between_twenty_waiters_and_one_publisher() -> None:
         start.wait(timeout=60)
         seen = changes.version(CLUSTER)
         while seen < total:
-            after = changes.wait_beyond(CLUSTER, seen, timeout=10)
+            after = changes.wait_beyond(CLUSTER, seen, timeout=60)
             assert after > seen
             seen = after
         return seen

@@ -71,7 +71,7 @@ def test_kill_while_a_new_store_gets_its_tables(
     empty_location: Location, add_cluster: AddCluster
 ) -> None:
     script = _fill(OPEN_AND_DIE, empty_location)
-    process = subprocess.run([sys.executable, "-c", script], check=False, timeout=30)
+    process = subprocess.run([sys.executable, "-c", script], check=False, timeout=100)
     assert process.returncode == -9
     store = empty_location.open()
     with store.write() as tx:

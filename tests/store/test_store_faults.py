@@ -163,12 +163,12 @@ def test_a_lock_that_another_process_does_not_give_back(
     location: Location, add_cluster: AddCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     holder = location.open()
-    monkeypatch.setattr(engines, "WAIT_SECONDS", 0.05)
     monkeypatch.setattr(
         engines,
         "_BEGIN_POSTGRES_WRITE",
-        engines._BEGIN_POSTGRES_WRITE.replace("15s", "50ms"),
+        engines._BEGIN_POSTGRES_WRITE.replace(f"{engines.WAIT_SECONDS}s", "50ms"),
     )
+    monkeypatch.setattr(engines, "WAIT_SECONDS", 0.05)
     store = location.open()
     with holder.write():
         with pytest.raises(Unavailable, match="another process holds it"), store.write() as tx:
@@ -297,7 +297,7 @@ def _fill(script: str, directory: Path, before: str = "") -> str:
 
 def _run(script: str) -> str:
     return subprocess.run(
-        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=100
     ).stdout
 
 

@@ -116,7 +116,7 @@ store = Store.open({location.url!r}, pathlib.Path({str(location.state_dir)!r}),
     now=lambda: datetime.now(UTC), sealer=Sealer({KEY!r}))
 assert "alembic" not in sys.modules
 """
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=100)
 
 
 def test_twenty_that_open_a_new_store_together(

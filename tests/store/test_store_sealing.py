@@ -91,7 +91,7 @@ def die(*arguments):
 os.{step} = die
 load_sealer(pathlib.Path({str(path)!r}))
 """
-    process = subprocess.run([sys.executable, "-c", script], check=False, timeout=30)
+    process = subprocess.run([sys.executable, "-c", script], check=False, timeout=100)
     assert process.returncode == -9
     assert not path.exists()
     load_sealer(path)
