@@ -31,6 +31,7 @@ BRIEFLY = hypothesis.settings(
     derandomize=True,
     suppress_health_check=list(hypothesis.HealthCheck),
 )
+TIMEOUT = 60
 POOL = {"name": "web", "db": "defaultdb", "user": "doadmin", "mode": "transaction", "size": 1}
 
 
@@ -49,10 +50,10 @@ def find_places(front: Front) -> dict[str, str]:
     }
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("there", [True, False], ids=["of what is there", "of anything"])
 def test_no_call_is_a_fault_of_the_server(there: bool, module_front: Front) -> None:
-    description = schemathesis.openapi.from_url(f"{module_front.url}/openapi.json")
+    description = schemathesis.openapi.from_url(f"{module_front.url}/openapi.json", timeout=TIMEOUT)
     token = {"authorization": f"Bearer {module_front.issue_token('admin')}"}
     sent: Counter[str] = Counter()
 
@@ -60,7 +61,7 @@ def test_no_call_is_a_fault_of_the_server(there: bool, module_front: Front) -> N
         places = find_places(module_front) if there else {}
         parameters = case.path_parameters or {}
         parameters.update({name: places[name] for name in places.keys() & parameters.keys()})
-        case.validate_response(case.call(headers=token), checks=CHECKS)
+        case.validate_response(case.call(headers=token, timeout=TIMEOUT), checks=CHECKS)
         sent[case.operation.label] += 1
 
     for found in description.get_all_operations():

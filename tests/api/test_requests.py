@@ -160,7 +160,7 @@ def test_body_of_any_size_is_not_read(front: Front) -> None:
             response = front.client(ADMIN).post(
                 "/v2/databases", content=content, headers={"content-type": "application/json"}
             )
-        except (httpx.WriteError, httpx.RemoteProtocolError):
+        except (httpx.NetworkError, httpx.RemoteProtocolError):
             continue  # It was hung up on before it could read the answer.
         assert response.status_code == 413
 
@@ -236,7 +236,7 @@ def test_each_request_is_one_line_in_the_log_without_secrets(
 ) -> None:
     response = front.call("POST", f"/v2/databases/{main['id']}/users", {"name": "app"})
     lines: list[Mapping[str, Any]] = wait_until(
-        "it is logged", lambda: [entry for entry in log if entry["path"].endswith("/users")]
+        "it is logged", lambda: [entry for entry in log if entry.get("path", "").endswith("/users")]
     )
     assert len(lines) == 1
     line = dict(lines[0])
