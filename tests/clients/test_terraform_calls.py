@@ -68,17 +68,17 @@ class Provider:
         return cluster if cluster["status"] == "online" else None
 
 
+@pytest.fixture(scope="module")
+def plane() -> Iterator[Plane]:
+    """One of its own, with plenty of time between two calls, however slow a machine is."""
+    with running_plane("--empty", drain_seconds=60, request_wait_seconds=30) as plane:
+        yield plane
+
+
 @pytest.fixture
 def provider(plane: Plane) -> Iterator[Provider]:
     with plane.client() as client:
         yield Provider(client)
-
-
-@pytest.fixture(scope="module")
-def patient() -> Iterator[Plane]:
-    """Where there is plenty of time between two calls, however slow a machine is."""
-    with running_plane("--empty", drain_seconds=60, request_wait_seconds=30) as plane:
-        yield plane
 
 
 @pytest.fixture
@@ -138,13 +138,7 @@ def test_a_whole_configuration_is_applied_refreshed_and_destroyed(
     provider.ask("GET", f"{address}/pools/pool-1", status=404)
 
 
-def test_an_edited_pool_is_replaced_under_its_clients(patient: Plane) -> None:
-    with patient.client() as client:
-        provider = Provider(client)
-        replace_pool(provider, provider.create_cluster("edited"))
-
-
-def replace_pool(provider: Provider, built: Json) -> None:
+def test_an_edited_pool_is_replaced_under_its_clients(provider: Provider, built: Json) -> None:
     pool = provider.create_pool(built, "web", user="doadmin", size=2)
     stop = threading.Event()
     at_work: list[int] = []
@@ -180,21 +174,20 @@ def replace_pool(provider: Provider, built: Json) -> None:
     assert failures == []
 
 
-def test_between_delete_and_create_the_budget_is_kept_for_that_name(patient: Plane) -> None:
-    with patient.client() as client:
-        provider = Provider(client)
-        built = provider.create_cluster("kept")
-        pools = f"/v2/databases/{built['id']}/pools"
-        shape = {"user": "doadmin", "db": "defaultdb", "mode": "transaction"}
-        provider.create_pool(built, "large", size=22)
-        provider.ask("DELETE", f"{pools}/large", status=204)
-        with ThreadPoolExecutor(1) as elsewhere:
-            other = elsewhere.submit(
-                provider.ask, "POST", pools, {**shape, "name": "other", "size": 1}, status=201
-            )
-            assert not wait([other], timeout=1).done
-            provider.ask("POST", pools, {**shape, "name": "large", "size": 21}, status=201)
-            assert other.result()["pool"]["size"] == 1
+def test_between_delete_and_create_the_budget_is_kept_for_that_name(
+    provider: Provider, built: Json
+) -> None:
+    pools = f"/v2/databases/{built['id']}/pools"
+    shape = {"user": "doadmin", "db": "defaultdb", "mode": "transaction"}
+    provider.create_pool(built, "large", size=22)
+    provider.ask("DELETE", f"{pools}/large", status=204)
+    with ThreadPoolExecutor(1) as elsewhere:
+        other = elsewhere.submit(
+            provider.ask, "POST", pools, {**shape, "name": "other", "size": 1}, status=201
+        )
+        assert not wait([other], timeout=1).done
+        provider.ask("POST", pools, {**shape, "name": "large", "size": 21}, status=201)
+        assert other.result()["pool"]["size"] == 1
 
 
 def test_a_pool_that_does_not_come_back_leaves_its_budget_to_others(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sqlite3
 import subprocess
@@ -232,7 +231,7 @@ def test_a_clock_that_is_set_back_keeps_what_it_does_not_meet_again(history: His
 
 
 def test_a_damaged_file_is_moved_aside_and_begun_anew(path: Path) -> None:
-    path.write_bytes(os.urandom(8192))
+    path.write_bytes(random.Random(4).randbytes(8192))
     history = History(path)
     for second in range(NOON, NOON + 61):
         put(history, second, size=1)
@@ -254,7 +253,7 @@ def test_a_file_damaged_while_it_is_used_costs_charts_and_nothing_else(path: Pat
             history.flush()
     history.stop()
     content = bytearray(path.read_bytes())
-    content[4096:] = os.urandom(len(content) - 4096)
+    content[4096:] = random.Random(5).randbytes(len(content) - 4096)
     path.write_bytes(content)
     history = History(path)
     for second in range(NOON + 300, NOON + 400):
