@@ -128,10 +128,11 @@ def stop_data_plane(settings: Settings) -> list[str]:
 
 
 def _list_clusters(settings: Settings) -> list[Cluster]:
-    """All clusters that may have servers, deleted ones included."""
+    """All clusters that may have servers, deleted ones included, by name."""
     with closing(wiring.open_store(settings)) as store, store.read() as tx:
         found = [clusters.read_desired(tx, each) for each in clusters.list_cluster_ids(tx)]
-    return [desired.cluster for desired in found if desired is not None]
+    wanted = [desired.cluster for desired in found if desired is not None]
+    return sorted(wanted, key=lambda cluster: cluster.name)
 
 
 def _open_for_business(
