@@ -8,6 +8,7 @@
     │   ├── KnownRefusal                 … and DigitalOcean's clients compare the words
     │   ├── NameTaken                    … because the name is in use
     │   ├── StillInUse                   … because pools use what was to be deleted
+    │   ├── Overtaken                    … because somebody else changed it since it was looked at
     │   ├── BudgetExceeded               … because the backend connections do not suffice
     │   │   └── SizeTooSmall             … for the pools that there are
     │   └── Refused                      … PostgreSQL or PgBouncer would not have it
@@ -73,6 +74,16 @@ class NameTaken(InvalidRequest):
     def __init__(self, kind: str) -> None:
         super().__init__(f"{kind} name is not available", field="name")
         self.kind = kind
+
+
+class Overtaken(InvalidRequest):
+    """It is not what the caller takes it to be: somebody else was quicker."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} was changed by somebody else meanwhile, and nothing was applied; look at it"
+            " again"
+        )
 
 
 class StillInUse(InvalidRequest):

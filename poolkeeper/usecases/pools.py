@@ -9,7 +9,7 @@ from functools import partial
 from uuid import UUID
 
 from poolkeeper.domain.clusters import Cluster
-from poolkeeper.domain.errors import InvalidRequest, NameTaken, NotFound
+from poolkeeper.domain.errors import InvalidRequest, NameTaken, NotFound, Overtaken
 from poolkeeper.domain.events import Event, EventKind
 from poolkeeper.domain.names import parse_pool_name
 from poolkeeper.domain.plan import Clients, PoolPlan, plan_change
@@ -93,10 +93,17 @@ def list_refusals(
 
 
 def update_pool(
-    context: Context, actor: str, cluster_id: UUID, name: str, shape: PoolShape
+    context: Context,
+    actor: str,
+    cluster_id: UUID,
+    name: str,
+    shape: PoolShape,
+    *,
+    expected: int | None = None,
 ) -> None:
     """Give a pool another shape and return once it is in force; nobody is disconnected.
 
+    ``expected``: the generation that it is to have now; else Overtaken is raised.
     Raises NotFound, NotReady, InvalidRequest, Unavailable; nothing is applied then.
     """
     await_online(context, cluster_id)
@@ -106,9 +113,8 @@ def update_pool(
             # Asked for before a restart of the control plane, it may not be in force yet.
             await_in_force(context, actor, _intent(cluster_id, before), None)
             return
-        pool, event_id = commit_when_settled(
-            context, cluster_id, partial(_change, context, actor=actor, name=name, shape=shape)
-        )
+        change = partial(_change, context, actor=actor, name=name, shape=shape, expected=expected)
+        pool, event_id = commit_when_settled(context, cluster_id, change)
         await_in_force(
             context,
             actor,
@@ -181,9 +187,18 @@ def _insert(
 
 
 def _change(
-    context: Context, tx: Transaction, cluster: Cluster, *, actor: str, name: str, shape: PoolShape
+    context: Context,
+    tx: Transaction,
+    cluster: Cluster,
+    *,
+    actor: str,
+    name: str,
+    shape: PoolShape,
+    expected: int | None,
 ) -> tuple[Pool, int]:
     pool = _require_pool(tx, cluster.id, name)
+    if expected not in (None, pool.generation):
+        raise Overtaken(f"pool {name}")
     admit_shape(shape, _read_facts(context, tx, cluster, name))
     generation = clusters.bump_generation(tx, cluster.id)
     pools.change_pool(tx, pool.id, shape, generation)

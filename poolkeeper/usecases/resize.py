@@ -7,7 +7,7 @@ from functools import partial
 from uuid import UUID
 
 from poolkeeper.domain.clusters import Cluster, ResizeRequest, plan_storage
-from poolkeeper.domain.errors import SizeTooSmall
+from poolkeeper.domain.errors import Overtaken, SizeTooSmall
 from poolkeeper.domain.events import Event, EventKind
 from poolkeeper.domain.sizes import Size
 from poolkeeper.store import clusters, events, pools
@@ -17,14 +17,23 @@ from poolkeeper.usecases.context import Context
 from poolkeeper.usecases.convergence import await_online, require_cluster
 
 
-def resize_cluster(context: Context, actor: str, cluster_id: UUID, request: ResizeRequest) -> None:
+def resize_cluster(
+    context: Context,
+    actor: str,
+    cluster_id: UUID,
+    request: ResizeRequest,
+    *,
+    expected: Size | None = None,
+) -> None:
     """Accept another size; PostgreSQL is restarted with it in the background.
 
     The cluster is ``resizing`` meanwhile. Its own size again changes nothing.
+    ``expected``: the size that it is to have now; else Overtaken is raised.
     Raises NotFound, NotReady, InvalidField, SizeTooSmall.
     """
     await_online(context, cluster_id)
-    commit_when_settled(context, cluster_id, partial(_resize, actor=actor, request=request))
+    change = partial(_resize, actor=actor, request=request, expected=expected)
+    commit_when_settled(context, cluster_id, change)
     context.changes.announce(cluster_id)
 
 
@@ -39,7 +48,16 @@ def check_resize(context: Context, cluster_id: UUID, request: ResizeRequest) -> 
         return plan_storage(cluster, request)
 
 
-def _resize(tx: Transaction, cluster: Cluster, *, actor: str, request: ResizeRequest) -> None:
+def _resize(
+    tx: Transaction,
+    cluster: Cluster,
+    *,
+    actor: str,
+    request: ResizeRequest,
+    expected: Size | None,
+) -> None:
+    if expected not in (None, cluster.size):
+        raise Overtaken(f"the size of cluster {cluster.name}")
     size = request.size
     storage = plan_storage(cluster, request)
     if (size, storage) == (cluster.size, cluster.storage_size_mib):

@@ -11,6 +11,7 @@ import pytest
 from poolkeeper.domain.pools import PoolMode, PoolShape
 from poolkeeper.domain.status import PoolLoad
 from poolkeeper.domain.tokens import ADMIN, CREATE, DELETE, READ, UPDATE
+from poolkeeper.usecases import pools
 from poolkeeper.usecases.pools import create_pool, get_pool, list_pools, update_pool
 from poolkeeper.usecases.users import create_user
 from tests.panel.addresses import list_routes
@@ -229,6 +230,27 @@ def test_a_plan_that_somebody_overtook_is_not_applied(panel: Panel, cluster_id: 
     answer = browser.send(f"{path}/edit", {k: v for k, v in again.items() if k != "csrf"})
     assert answer.status_code == 303
     assert get_pool(panel.context, cluster_id, "web").shape.size == 8
+
+
+def test_a_change_that_is_overtaken_while_it_waits_is_not_applied(
+    panel: Panel, cluster_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = add_web(panel, cluster_id)
+    browser = panel.browse_as(READ, UPDATE)
+    page = browser.get(f"{path}/edit?db=defaultdb&user=doadmin&mode=transaction&size=8").text
+    hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
+    other = PoolShape("defaultdb", "doadmin", PoolMode.SESSION, 5)
+
+    def wait(*_: object) -> None:
+        monkeypatch.undo()
+        update_pool(panel.context, "somebody", cluster_id, "web", other)
+
+    monkeypatch.setattr(pools, "await_online", wait)
+    answer = browser.send(f"{path}/edit", {k: v for k, v in hidden.items() if k != "csrf"})
+    assert answer.status_code == 422
+    assert "changed by somebody else meanwhile" in answer.text
+    assert 'Mode: <span class="before">session</span>' in answer.text
+    assert get_pool(panel.context, cluster_id, "web").shape == other
 
 
 def test_deleting_tells_what_happens_and_asks_for_the_name(panel: Panel, cluster_id: UUID) -> None:

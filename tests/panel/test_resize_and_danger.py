@@ -13,6 +13,7 @@ from poolkeeper.domain.pools import PoolMode, PoolShape
 from poolkeeper.domain.tokens import DELETE, READ, UPDATE
 from poolkeeper.domain.users import User
 from poolkeeper.panel.pages import danger
+from poolkeeper.usecases import resize
 from poolkeeper.usecases.clusters import list_clusters, require_live_cluster
 from poolkeeper.usecases.context import Context
 from poolkeeper.usecases.pools import create_pool
@@ -117,6 +118,23 @@ def test_a_resize_planned_for_another_size_is_not_made(
     assert answer.status_code == 422
     assert "resized by somebody else meanwhile" in answer.text
     assert 'name="from" value="db-s-1vcpu-2gb"' in answer.text
+    assert read(panel, cluster_id).size.slug == "db-s-1vcpu-2gb"
+
+
+def test_a_resize_that_is_overtaken_while_it_waits_is_not_made(
+    panel: Panel, cluster_id: UUID, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = panel.browse_as(READ, UPDATE)
+    request = parse_resize_request(size="db-s-1vcpu-2gb", num_nodes=1, storage_size_mib=None)
+
+    def wait(*_: object) -> None:
+        monkeypatch.undo()
+        resize.resize_cluster(panel.context, "test", cluster_id, request)
+
+    monkeypatch.setattr(resize, "await_online", wait)
+    answer = browser.send(f"{path}/resize", {"size": BIGGER, "from": "db-s-1vcpu-1gb"})
+    assert answer.status_code == 422
+    assert "resized by somebody else meanwhile" in answer.text
     assert read(panel, cluster_id).size.slug == "db-s-1vcpu-2gb"
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from poolkeeper.domain.clusters import DEFAULT_DATABASE, DEFAULT_USER
-from poolkeeper.domain.errors import InvalidField
+from poolkeeper.domain.errors import InvalidField, Overtaken
 from poolkeeper.domain.names import parse_pool_name
 from poolkeeper.domain.plan import PoolPlan
 from poolkeeper.domain.pools import Pool, PoolMode, PoolShape, parse_mode
@@ -71,15 +71,31 @@ def apply(visit: Visit) -> Response:
     form = visit.read_form(*_SHAPE, "generation")
     with form.attempt():
         shape = _read_shape(form)
-        if form["generation"] == str(pool.generation):
-            pools.update_pool(visit.context, visit.actor, visit.cluster_id, name, shape)
+        try:
+            _update(visit, pool, form, shape)
             return visit.redirect(_list_path(visit), f"Pool {name} has been changed.")
-        form.problem = (
-            "The pool was changed by somebody else meanwhile: nothing was changed now. This is"
-            " what your change would do to it as it is; look at it again."
-        )
-        return _show_edit(visit, pool, form, 422, _plan(visit, shape))
+        except Overtaken:
+            form.problem = (
+                "The pool was changed by somebody else meanwhile: nothing was changed now. This"
+                " is what your change would do to it as it is; look at it again."
+            )
+            pool = pools.get_pool(visit.context, visit.cluster_id, name)
+            return _show_edit(visit, pool, form, 422, _plan(visit, shape))
     return _show_edit(visit, pool, form, 422)
+
+
+def _update(visit: Visit, pool: Pool, form: Form, shape: PoolShape) -> None:
+    """Raises Overtaken if the pool is no longer what the form was made for."""
+    if form["generation"] != str(pool.generation):
+        raise Overtaken(f"pool {pool.name}")
+    pools.update_pool(
+        visit.context,
+        visit.actor,
+        visit.cluster_id,
+        pool.name,
+        shape,
+        expected=pool.generation,
+    )
 
 
 @pages.get("/databases/{cluster_id}/pools/{name}/delete", scope=DELETE)

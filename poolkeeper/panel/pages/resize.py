@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from starlette.responses import Response
 
 from poolkeeper.domain.clusters import Cluster, ResizeRequest, parse_resize_request
+from poolkeeper.domain.errors import Overtaken
 from poolkeeper.domain.memory import MIB, share_memory
 from poolkeeper.domain.sizes import Size
 from poolkeeper.domain.standing import ClusterDetail
@@ -49,20 +50,29 @@ def resize(visit: Visit) -> Response:
     detail = get_detail(visit.context, visit.cluster_id)
     form = visit.read_form("size", "from")
     with form.attempt():
-        if form["from"] == detail.cluster.size.slug:
-            request = _read_request(form)
-            resize_cluster(visit.context, visit.actor, visit.cluster_id, request)
+        request = _read_request(form)
+        try:
+            _resize(visit, detail.cluster, form, request)
             path = f"/databases/{visit.cluster_id}/settings"
             return visit.redirect(path, f"The cluster becomes a {request.size.slug}.")
-        form.problem = (
-            "The cluster was resized by somebody else meanwhile: nothing was changed now. This is"
-            " what your change would do to it as it is; look at it again."
-        )
+        except Overtaken:
+            form.problem = (
+                "The cluster was resized by somebody else meanwhile: nothing was changed now."
+                " This is what your change would do to it as it is; look at it again."
+            )
+            detail = get_detail(visit.context, visit.cluster_id)
     planned = Form({"size": form["size"]})
     request_now, storage = _plan(visit, planned)
     form.errors = {**planned.errors, **form.errors}
     form.problem = form.problem or planned.problem
     return _show(visit, detail, form, request_now, storage, 422)
+
+
+def _resize(visit: Visit, cluster: Cluster, form: Form, request: ResizeRequest) -> None:
+    """Raises Overtaken if the cluster is no longer of the size that the form was made for."""
+    if form["from"] != cluster.size.slug:
+        raise Overtaken(f"the size of cluster {cluster.name}")
+    resize_cluster(visit.context, visit.actor, cluster.id, request, expected=cluster.size)
 
 
 def _read_request(form: Form) -> ResizeRequest:
