@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from poolkeeper.domain.errors import EngineError
@@ -16,18 +17,27 @@ _LISTEN = "0A"  # TCP_LISTEN of the kernel's tcp_states.h, as /proc/net/tcp prin
 _WILDCARDS = {"*": ("0.0.0.0", "::")}  # PostgreSQL's and PgBouncer's word for both
 
 
+@dataclass(frozen=True)
+class Memory:
+    """In bytes."""
+
+    total: int
+    used: int
+
+
 def memory_bytes(root: Path = _ROOT) -> int:
     """The memory that we and what we start may use: the machine's, or our control group's."""
-    return min([_read_meminfo(root, "MemTotal"), *(each for each, _ in _limit_memory(root))])
+    return measure_memory(root).total
 
 
-def memory_used(root: Path = _ROOT) -> int:
-    """Of ``memory_bytes``, what is in use; what the kernel gives back at need is not."""
-    total = _read_meminfo(root, "MemTotal")
+def measure_memory(root: Path = _ROOT) -> Memory:
+    """The memory that we and what we start may use, and what of it is in use; what the kernel
+    gives back at need is not."""
+    total, available = _read_meminfo(root, "MemTotal", "MemAvailable")
     limit, group = min(_limit_memory(root), default=(total, root))
     # A machine may use many times what a container on it has.
     used = _read_group_usage(group) if limit < total else None
-    return max(total - _read_meminfo(root, "MemAvailable"), 0) if used is None else used
+    return Memory(min(limit, total), max(total - available, 0) if used is None else used)
 
 
 def cpu_count(root: Path = _ROOT) -> int:
@@ -79,11 +89,13 @@ def port_holder(port: int, root: Path = _ROOT) -> str | None:
     return None
 
 
-def _read_meminfo(root: Path, name: str) -> int:
-    for line in (root / "proc/meminfo").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * 1024
-    raise EngineError(f"/proc/meminfo has no {name}")
+def _read_meminfo(root: Path, *names: str) -> list[int]:
+    lines = (line.split() for line in (root / "proc/meminfo").read_text().splitlines())
+    found = {words[0].rstrip(":"): int(words[1]) * 1024 for words in lines}
+    try:
+        return [found[name] for name in names]
+    except KeyError as error:
+        raise EngineError(f"/proc/meminfo has no {error.args[0]}") from None
 
 
 def _limit_memory(root: Path) -> Iterator[tuple[int, Path]]:

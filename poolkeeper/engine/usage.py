@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from poolkeeper.engine.host import memory_bytes, memory_used
+from poolkeeper.engine.host import measure_memory
 
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -61,12 +61,12 @@ def read_host(folder: Path) -> HostUsage:
     """This machine, and the file system of a folder. Raises OSError."""
     fields = [int(each) for each in _read(_PROC / "stat").partition("\n")[0].split()[1:9]]
     idle = fields[3] + fields[4]
-    disk = os.statvfs(folder)
+    memory, disk = measure_memory(), os.statvfs(folder)
     return HostUsage(
         busy_ticks=sum(fields) - idle,
         total_ticks=sum(fields),
-        memory_used=memory_used(),
-        memory_total=memory_bytes(),
+        memory_used=memory.used,
+        memory_total=memory.total,
         load=os.getloadavg()[0],
         disk_used=(disk.f_blocks - disk.f_bfree) * disk.f_frsize,
         # As df(1) counts: what is kept for root is no room for PostgreSQL.

@@ -7,8 +7,8 @@ import pytest
 from poolkeeper.domain.errors import EngineError
 from poolkeeper.engine.host import (
     cpu_count,
+    measure_memory,
     memory_bytes,
-    memory_used,
     port_holder,
     port_is_free,
 )
@@ -17,8 +17,11 @@ from tests.plane import find_free_ports
 GIB = 2**30
 
 
+MACHINE = {"proc/meminfo": f"MemTotal: {8 * 2**20} kB\nMemAvailable: {3 * 2**20} kB\n"}
+
+
 def write(root: Path, files: dict[str, str]) -> Path:
-    for name, text in {"proc/meminfo": f"MemTotal: {8 * 2**20} kB\n", **files}.items():
+    for name, text in {**MACHINE, **files}.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     return root
@@ -59,9 +62,6 @@ def test_a_control_group_limits_memory(
     assert memory_bytes(write(tmp_path, files)) == expected
 
 
-MACHINE = {"proc/meminfo": f"MemTotal: {8 * 2**20} kB\nMemAvailable: {3 * 2**20} kB\n"}
-
-
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
@@ -91,7 +91,7 @@ MACHINE = {"proc/meminfo": f"MemTotal: {8 * 2**20} kB\nMemAvailable: {3 * 2**20}
 def test_what_a_container_uses_is_not_what_its_machine_does(
     tmp_path: Path, files: dict[str, str], expected: int
 ) -> None:
-    assert memory_used(write(tmp_path, MACHINE | files)) == expected
+    assert measure_memory(write(tmp_path, files)).used == expected
 
 
 @pytest.mark.parametrize(
